@@ -1,0 +1,219 @@
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/openat2.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <msb/cleanup.h>
+
+#include "io.h"
+
+int io_write(int fd, const void *bytes, size_t size)
+{
+	const uint8_t *rest = bytes;
+
+	while (size > 0) {
+		ssize_t n = write(fd, rest, size);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return -errno;
+		rest += n;
+		size -= (size_t)n;
+	}
+	return 0;
+}
+
+int io_pwrite(int fd, const void *bytes, size_t size, uint64_t offset)
+{
+	const uint8_t *rest = bytes;
+
+	while (size > 0) {
+		ssize_t n = pwrite(fd, rest, size, (off_t)offset);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return -errno;
+		rest += n;
+		size -= (size_t)n;
+		offset += (uint64_t)n;
+	}
+	return 0;
+}
+
+ssize_t io_read(int fd, void *bytes, size_t size)
+{
+	size_t done = 0;
+
+	while (done < size) {
+		ssize_t n = read(fd, (uint8_t *)bytes + done, size - done);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return -errno;
+		if (n == 0)
+			break;
+		done += (size_t)n;
+	}
+	return (ssize_t)done;
+}
+
+ssize_t io_pread(int fd, void *bytes, size_t size, uint64_t offset)
+{
+	size_t done = 0;
+
+	while (done < size) {
+		ssize_t n = pread(fd, (uint8_t *)bytes + done, size - done, (off_t)(offset + done));
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return -errno;
+		if (n == 0)
+			break;
+		done += (size_t)n;
+	}
+	return (ssize_t)done;
+}
+
+int io_read_file(int dir, const char *name, size_t max, struct buffer *ret, struct msb_error *err)
+{
+	autoclose int fd = openat(dir, name, O_RDONLY | O_CLOEXEC);
+
+	if (fd < 0)
+		return msb_error_set(err, errno, "open '%s'", name);
+	for (size_t total = 0;;) {
+		uint8_t *room = buffer_reserve(ret, 65536);
+		ssize_t n;
+
+		if (!room)
+			return msb_error_memory(err);
+		n = io_read(fd, room, 65536);
+		if (n < 0)
+			return msb_error_set(err, (int)n, "read '%s'", name);
+		ret->size += (size_t)n;
+		total += (size_t)n;
+		if (total > max)
+			return msb_error_say(err, EFBIG, "'%s' is larger than %zu bytes", name, max);
+		if (n < 65536)
+			return 0;
+	}
+}
+
+int io_write_file(int dir, const char *name, const void *bytes, size_t size, mode_t mode,
+                  struct msb_error *err)
+{
+	autoclose int fd = openat(dir, name, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, mode);
+	int r;
+
+	if (fd < 0)
+		return msb_error_set(err, errno, "create '%s'", name);
+	r = io_write(fd, bytes, size);
+	if (r < 0)
+		return msb_error_set(err, r, "write '%s'", name);
+	return 0;
+}
+
+int io_open_in_root(int root, const char *path, int flags)
+{
+	struct open_how how = {
+		.flags = (uint64_t)(flags | O_CLOEXEC),
+		.resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS,
+	};
+	long fd;
+
+	do
+		fd = syscall(SYS_openat2, root, path, &how, sizeof(how));
+	while (fd < 0 && (errno == EAGAIN || errno == EINTR));
+	return fd < 0 ? -errno : (int)fd;
+}
+
+int io_make_dirs(int dir, const char *path, mode_t mode, struct msb_error *err)
+{
+	autofree char *copy = strdup(path);
+	char *slash;
+
+	if (!copy)
+		return msb_error_memory(err);
+	slash = copy;
+	do {
+		slash = strchr(slash + 1, '/');
+		if (slash)
+			*slash = '\0';
+		if (*copy && mkdirat(dir, copy, mode) < 0 && errno != EEXIST)
+			return msb_error_set(err, errno, "create directory '%s'", copy);
+		if (slash)
+			*slash = '/';
+	} while (slash);
+	return 0;
+}
+
+static int remove_children(int parent, const char *name, dev_t device, struct msb_error *err)
+{
+	int fd = openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	autoclosedir DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+	const struct dirent *entry;
+
+	if (!dir) {
+		int kept = errno;
+
+		if (fd >= 0)
+			close(fd);
+		return msb_error_set(err, kept, "open directory '%s'", name);
+	}
+	while (errno = 0, (entry = readdir(dir))) {
+		struct stat st;
+		int flags = 0;
+
+		if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
+			continue;
+		if (fstatat(dirfd(dir), entry->d_name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+			return msb_error_set(err, errno, "stat '%s'", entry->d_name);
+		if (S_ISDIR(st.st_mode)) {
+			int r;
+
+			if (st.st_dev != device)
+				return msb_error_say(err, EBUSY, "'%s' is a mount point",
+				                     entry->d_name);
+			r = remove_children(dirfd(dir), entry->d_name, device, err);
+			if (r < 0)
+				return r;
+			flags = AT_REMOVEDIR;
+		}
+		if (unlinkat(dirfd(dir), entry->d_name, flags) < 0)
+			return msb_error_set(err, errno, "remove '%s'", entry->d_name);
+	}
+	return errno ? msb_error_set(err, errno, "read directory '%s'", name) : 0;
+}
+
+int io_remove_tree(int dir, const char *name, struct msb_error *err)
+{
+	struct stat st;
+
+	if (fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+		return errno == ENOENT ? 0 : msb_error_set(err, errno, "stat '%s'", name);
+	if (S_ISDIR(st.st_mode)) {
+		int r = remove_children(dir, name, st.st_dev, err);
+
+		if (r < 0)
+			return r;
+	}
+	if (unlinkat(dir, name, S_ISDIR(st.st_mode) ? AT_REMOVEDIR : 0) < 0)
+		return msb_error_set(err, errno, "remove '%s'", name);
+	return 0;
+}
+
+int64_t io_now(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
+}

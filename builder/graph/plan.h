@@ -1,0 +1,155 @@
+/*
+ * From instructions and arguments to stages and steps: what a build will do, before it does any
+ * of it. Pure: no I/O, no store. What lies outside (the configuration of a base image) comes in
+ * through one callback.
+ *
+ * All variables are expanded here; a step holds finished values. Names of users, wildcards and
+ * the existence of sources are left to the executor, which has the trees.
+ */
+#ifndef PLAN_H
+#define PLAN_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <msb/error.h>
+
+#include "config.h"
+#include "dockerfile.h"
+#include "strlist.h"
+
+enum step_kind {
+	STEP_FROM,    /* the base tree itself; always step 1 of a stage */
+	STEP_RUN,
+	STEP_COPY,
+	STEP_ADD,
+	STEP_WORKDIR, /* makes the directory where it is missing */
+	STEP_CONFIG,  /* every instruction that only changes the configuration, ARG included */
+};
+
+/* Where files come from: FROM, COPY --from, ADD, RUN --mount from=. */
+enum source_kind {
+	SOURCE_CONTEXT,
+	SOURCE_SCRATCH, /* the empty tree */
+	SOURCE_STAGE,
+	SOURCE_IMAGE,
+};
+
+struct source {
+	enum source_kind kind;
+	size_t stage; /* SOURCE_STAGE */
+	char *image;  /* SOURCE_IMAGE: the reference as written; owned */
+};
+
+/* A file whose content stands in the Dockerfile (COPY <<name); finished text, ready to store. */
+struct inline_file {
+	char *name;    /* owned */
+	char *content; /* owned */
+	size_t size;
+};
+
+struct copy_step {
+	struct source from;
+	struct strlist sources; /* as written, expanded; without the inline files */
+	char *dest;             /* absolute, not cleaned of a trailing slash; owned */
+	struct inline_file *files;
+	size_t file_count;
+	char *chown; /* NULL: none; owned */
+	char *chmod;
+	char *checksum;
+	struct strlist exclude;
+	bool link;
+	bool parents;
+	bool keep_git_dir;
+	int unpack; /* ADD: -1 by content, 0 no, 1 yes */
+};
+
+struct run_mount {
+	enum { MOUNT_BIND, MOUNT_CACHE, MOUNT_TMPFS, MOUNT_SECRET, MOUNT_SSH } kind;
+	struct source from;
+	char *id, *source, *target, *env; /* NULL: not given; target absolute; owned */
+	bool read_only, required;
+	enum { SHARING_SHARED, SHARING_PRIVATE, SHARING_LOCKED } sharing;
+	uint32_t uid, gid, mode;
+	bool has_mode;
+	uint64_t size; /* tmpfs; 0: no limit */
+};
+
+enum run_network { NETWORK_DEFAULT, NETWORK_NONE, NETWORK_HOST };
+
+struct run_step {
+	struct strlist argv; /* SHELL and the text, or the exec form */
+	struct strlist env;  /* the image's and the declared ARGs, as the command sees it */
+	struct strlist hidden_env; /* proxies that were not declared: seen by the command, but
+	                              neither in the key nor in the history */
+	/* RUN <<X with a "#!" body: the script, which argv[0] names by its path in the root. */
+	struct inline_file *script; /* NULL: none; owned */
+	struct run_mount *mounts;
+	size_t mount_count;
+	enum run_network network;
+	bool insecure;
+};
+
+struct step {
+	enum step_kind kind;
+	size_t number; /* 1 is FROM, as "[build 1/5]" shows it */
+	int line;      /* of the Dockerfile, first and last; for a trigger: of its FROM */
+	int end_line;
+	char *text;          /* as written, continuations joined: "COPY app.js ." ; owned */
+	char *expanded;      /* with its variables' values, for people; owned */
+	char *created_by;    /* for the image's history; owned */
+	bool empty_layer;    /* history: makes no layer (STEP_CONFIG, WORKDIR / …) */
+	bool from_trigger;   /* an ONBUILD of the base */
+	struct config config; /* of the stage after this step; env holds no ARGs */
+	char *user;          /* in effect before the step, for RUN and WORKDIR; NULL: root */
+	char *directory;     /* working directory before the step, absolute; for WORKDIR: the new one */
+	struct copy_step copy; /* STEP_COPY, STEP_ADD */
+	struct run_step run;   /* STEP_RUN */
+};
+
+struct plan_stage {
+	size_t index;
+	char *name;  /* lower case; NULL: none; owned */
+	char *label; /* name, or the index in decimal: what progress shows; owned */
+	struct source base;
+	char *platform; /* as written and expanded; NULL: none; owned */
+	struct step *steps;
+	size_t step_count;
+	size_t *needs; /* stages that it reads from, base included; ascending; owned */
+	size_t need_count;
+	bool wanted; /* the target reaches it */
+};
+
+struct plan {
+	struct plan_stage *stages;
+	size_t stage_count;
+	size_t target; /* index */
+};
+
+struct plan_inputs {
+	const struct dockerfile *dockerfile;
+	const struct strlist *build_args; /* NAME=VALUE */
+	const char *target;               /* stage name or number; NULL: the last */
+	const struct strlist *labels;     /* --label NAME=VALUE, applied to the target's end */
+	const char *platform;             /* "linux/amd64": BUILD… and TARGET… arguments */
+	/* The configuration of base image `reference`, only called for stages that are wanted.
+	 * Fills ret, which the caller releases. */
+	int (*image_config)(void *context, const char *reference, const char *platform,
+	                    struct config *ret, struct msb_error *err);
+	void *context;
+};
+
+/* Errors are -EINVAL with "Dockerfile:7: …" (the file's own name in front), -ENOMEM, or what
+ * image_config returned, prefixed with the place. */
+int plan_make(const struct plan_inputs *inputs, struct plan **ret, struct msb_error *err);
+void plan_free(struct plan *plan);
+DEFINE_AUTO(struct plan, plan_free)
+
+/* The definition part of a step's cache key: a canonical text, one "component value" line each,
+ * of everything that decides the step's result except the trees it reads. Times and names that
+ * must not count (a COPY source's directory, hidden environment) are left out.
+ * Two steps with the same text and equal input trees have the same result. Owned; NULL: memory. */
+char *plan_step_definition(const struct step *step);
+
+#endif

@@ -1,0 +1,91 @@
+/*
+ * One command in one root directory: namespaces, the overlay below it, and the OCI runtime that
+ * starts it. Knows no images and no store: it is given directories, words and numbers.
+ *
+ * The runtime (crun, else runc) is driven through its OCI command line with a bundle written for
+ * each command (OCI runtime-spec 1.0, config.md).
+ */
+#ifndef SANDBOX_H
+#define SANDBOX_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include <msb/error.h>
+
+/*
+ * Moves this process into a mount namespace of its own, where nothing it mounts is seen outside
+ * and everything vanishes with its last process. For an ordinary user this is also a user
+ * namespace, in which the caller is uid 0 and the subordinate ids of /etc/subuid and
+ * /etc/subgid follow. Where /sys/fs/cgroup is not a plain cgroup2 one is mounted over it.
+ * Must be called while the process has one thread; a second call does nothing.
+ */
+int sandbox_enter(struct msb_error *err);
+
+/* -ENOENT with a remedy where no runtime is found. The name is a constant string. */
+int sandbox_find_runtime(const char **ret_name, struct msb_error *err);
+
+struct sandbox_overlay {
+	const char *const *lower; /* directories, uppermost first, NULL-terminated */
+	const char *upper;        /* empty directory, filled by what the command changes */
+	const char *work;         /* empty directory beside upper */
+	const char *target;       /* where the merged tree appears */
+};
+
+/*
+ * Mounts with volatile (no fsync of the command reaches the disk: the caller makes what it keeps
+ * durable itself) and, where the kernel allows them, redirect_dir, metacopy and xino; so the
+ * upper directory may hold trusted.overlay.{redirect,metacopy,opaque} (user.overlay.* in a user
+ * namespace), and whiteouts as character devices 0:0.
+ */
+int sandbox_overlay_mount(const struct sandbox_overlay *overlay, struct msb_error *err);
+int sandbox_overlay_unmount(const char *target, struct msb_error *err);
+
+struct sandbox_bind {
+	const char *source; /* a file or directory outside */
+	const char *target; /* absolute, inside the root; exists there */
+	bool read_only;
+};
+
+struct sandbox_tmpfs {
+	const char *target;
+	uint64_t size; /* bytes; 0: the system's default */
+};
+
+struct sandbox_command {
+	const char *root;        /* directory that becomes "/" */
+	const char *scratch;     /* empty directory for the bundle and the runtime's state */
+	const char *hostname;
+	const char *const *argv; /* NULL-terminated, as env */
+	const char *const *env;
+	const char *directory;   /* absolute, inside the root */
+	uid_t uid;
+	gid_t gid;
+	const gid_t *groups; /* supplementary */
+	size_t group_count;
+	const struct sandbox_bind *binds;
+	size_t bind_count;
+	const struct sandbox_tmpfs *tmpfs;
+	size_t tmpfs_count;
+	bool own_network; /* only a loopback; else the caller's network */
+	bool privileged;  /* all capabilities, nothing masked */
+	int stdin_fd;     /* 0: /dev/null */
+	int stdout_fd;    /* 0: /dev/null */
+	int stderr_fd;
+};
+
+/* The directories and files that must exist in the root before sandbox_run: "/proc", "/sys",
+ * "/dev". NULL-terminated, constant. */
+const char *const *sandbox_mount_points(void);
+
+/*
+ * Runs to the end. *ret_status is the command's own, 0…255 (128 + signal; 127 for a program that
+ * is not in the root, as a shell has it). The return value is negative only when the command could
+ * not be run at all; the runtime's own words are then in err. The process ends when the
+ * calling process dies. Thread-safe.
+ */
+int sandbox_run(const struct sandbox_command *command, int *ret_status, struct msb_error *err);
+
+#endif
