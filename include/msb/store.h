@@ -1,0 +1,67 @@
+/*
+ * The content store, as its readers see it: blobs by digest, nothing else. What the blobs mean is
+ * in tree.h; which of them belong to builds and images is in records.h.
+ *
+ * A store is a directory. It is opened by as many processes at once as like; nothing is served by
+ * anybody. A handle may be used by several threads at once.
+ */
+#ifndef MSB_STORE_H
+#define MSB_STORE_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include <msb/cleanup.h>
+#include <msb/digest.h>
+#include <msb/error.h>
+
+struct msb_store;
+
+/* Where a store is when nobody says: $MSB_ROOT, else /var/lib/msb for root, else
+ * $XDG_DATA_HOME/msb or ~/.local/share/msb. Owned by the caller; NULL: no memory or no home. */
+char *msb_store_default_root(void);
+
+/* -ENOENT where there is no store; -EPROTO for one of another format version. */
+int msb_store_open(const char *root, struct msb_store **ret, struct msb_error *err);
+void msb_store_close(struct msb_store *store);
+DEFINE_AUTO(struct msb_store, msb_store_close)
+
+/* The store's directory, borrowed: a descriptor, and the path it was opened by. */
+int msb_store_directory(const struct msb_store *store);
+const char *msb_store_path(const struct msb_store *store);
+
+/* Where a blob's bytes are. Stays true as long as the blob is referenced by any record. */
+struct msb_location {
+	uint32_t pack; /* 0: a file of its own, named by the digest */
+	uint64_t offset;
+	uint64_t size;
+};
+
+/* -ENOENT when the store has no such blob. */
+int msb_store_locate(struct msb_store *store, const struct msb_digest *digest,
+                     struct msb_location *ret, struct msb_error *err);
+
+/* Up to size bytes from offset of the blob (which msb_store_locate found at location); fewer at its
+ * end only. Not verified: a reader of parts cannot. The count, or a negative code. */
+ssize_t msb_store_read(struct msb_store *store, const struct msb_digest *digest,
+                       const struct msb_location *location, void *bytes, size_t size,
+                       uint64_t offset, struct msb_error *err);
+
+/* The whole blob, verified against its digest: -EBADMSG when the store is damaged, -EFBIG when it
+ * is larger than max. *ret is allocated with malloc and owned by the caller. */
+int msb_store_load(struct msb_store *store, const struct msb_digest *digest, size_t max,
+                   uint8_t **ret, size_t *ret_size, struct msb_error *err);
+
+/* A descriptor on the file that holds the blob, owned by the caller; the blob is its bytes
+ * [offset, offset + size). */
+int msb_store_open_blob(struct msb_store *store, const struct msb_digest *digest, int *ret_fd,
+                        struct msb_location *ret, struct msb_error *err);
+
+struct msb_store_totals {
+	uint64_t blobs;
+	uint64_t bytes; /* of all blobs, each once */
+};
+int msb_store_totals(struct msb_store *store, struct msb_store_totals *ret, struct msb_error *err);
+
+#endif
