@@ -18,14 +18,14 @@
 enum msb_state {
 	MSB_RUNNING = 0, /* also what a killed builder leaves behind */
 	MSB_DONE = 1,
-	MSB_CACHED = 2,  /* a step only: taken from an earlier one */
+	MSB_CACHED = 2, /* a step only: taken from an earlier one */
 	MSB_FAILED = 3,
 };
 
 struct msb_build {
 	int64_t id; /* 1, 2, 3… */
 	enum msb_state state;
-	int64_t started_ns; /* since 1970 */
+	int64_t started_ns;  /* since 1970 */
 	int64_t finished_ns; /* 0: not yet */
 	char *dockerfile_name;
 	struct msb_digest dockerfile; /* blob: its text */
@@ -40,9 +40,10 @@ struct msb_stage {
 	size_t index;
 	char *name; /* NULL: unnamed */
 	enum msb_state state;
-	size_t step_count;      /* planned, FROM included */
+	size_t step_count; /* planned, FROM included */
 	bool has_tree;
-	struct msb_digest tree; /* after its newest step; of a failed step: as the command left it */
+	struct msb_digest
+		tree; /* after its newest step; of a failed step: as the command left it */
 };
 
 struct msb_step {
@@ -56,7 +57,7 @@ struct msb_step {
 	bool has_tree;
 	struct msb_digest tree;
 	bool has_log;
-	struct msb_digest log; /* blob: what it printed */
+	struct msb_digest log;    /* blob: what it printed */
 	struct msb_digest config; /* blob: the configuration after it, JSON */
 	struct msb_digest key;    /* of the step cache */
 	char *definition;         /* what the key was made of, a component a line */
@@ -76,28 +77,28 @@ struct msb_image {
 
 /* Newest first. limit 0: all. */
 int msb_records_builds(struct msb_store *store, size_t limit, struct msb_build **ret,
-                       size_t *ret_count, struct msb_error *err);
+		       size_t *ret_count, struct msb_error *err);
 /* id 0: the newest. -ENOENT when there is none. */
 int msb_records_build(struct msb_store *store, int64_t id, struct msb_build **ret,
-                      struct msb_error *err);
+		      struct msb_error *err);
 void msb_builds_free(struct msb_build *builds, size_t count);
 
 /* By index; only stages that the build wanted. */
 int msb_records_stages(struct msb_store *store, int64_t build, struct msb_stage **ret,
-                       size_t *ret_count, struct msb_error *err);
+		       size_t *ret_count, struct msb_error *err);
 void msb_stages_free(struct msb_stage *stages, size_t count);
 
 /* By number; only steps that were begun. */
 int msb_records_steps(struct msb_store *store, int64_t build, size_t stage, struct msb_step **ret,
-                      size_t *ret_count, struct msb_error *err);
+		      size_t *ret_count, struct msb_error *err);
 void msb_steps_free(struct msb_step *steps, size_t count);
 
 /* Tagged and untagged, newest first. */
 int msb_records_images(struct msb_store *store, struct msb_image **ret, size_t *ret_count,
-                       struct msb_error *err);
+		       struct msb_error *err);
 /* By its normalized name. -ENOENT when there is none. */
 int msb_records_image(struct msb_store *store, const char *name, struct msb_image **ret,
-                      struct msb_error *err);
+		      struct msb_error *err);
 void msb_images_free(struct msb_image *images, size_t count);
 
 /* A number that differs whenever any record visible here may have changed; nanoseconds since 1970
@@ -106,7 +107,7 @@ int msb_records_changed(struct msb_store *store, int64_t *ret_ns, struct msb_err
 
 /* A small number that stands for this tree in this store for good: the first tree ever committed
  * is 1. -ENOENT for a tree that no record ever named. And back. */
-int msb_records_tree_number(struct msb_store *store, const struct msb_digest *tree,
-                            uint32_t *ret, struct msb_error *err);
+int msb_records_tree_number(struct msb_store *store, const struct msb_digest *tree, uint32_t *ret,
+			    struct msb_error *err);
 
 #endif

@@ -40,23 +40,23 @@ struct msb_location {
 
 /* -ENOENT when the store has no such blob. */
 int msb_store_locate(struct msb_store *store, const struct msb_digest *digest,
-                     struct msb_location *ret, struct msb_error *err);
+		     struct msb_location *ret, struct msb_error *err);
 
 /* Up to size bytes from offset of the blob (which msb_store_locate found at location); fewer at its
  * end only. Not verified: a reader of parts cannot. The count, or a negative code. */
 ssize_t msb_store_read(struct msb_store *store, const struct msb_digest *digest,
-                       const struct msb_location *location, void *bytes, size_t size,
-                       uint64_t offset, struct msb_error *err);
+		       const struct msb_location *location, void *bytes, size_t size,
+		       uint64_t offset, struct msb_error *err);
 
 /* The whole blob, verified against its digest: -EBADMSG when the store is damaged, -EFBIG when it
  * is larger than max. *ret is allocated with malloc and owned by the caller. */
 int msb_store_load(struct msb_store *store, const struct msb_digest *digest, size_t max,
-                   uint8_t **ret, size_t *ret_size, struct msb_error *err);
+		   uint8_t **ret, size_t *ret_size, struct msb_error *err);
 
 /* A descriptor on the file that holds the blob, owned by the caller; the blob is its bytes
  * [offset, offset + size). */
 int msb_store_open_blob(struct msb_store *store, const struct msb_digest *digest, int *ret_fd,
-                        struct msb_location *ret, struct msb_error *err);
+			struct msb_location *ret, struct msb_error *err);
 
 struct msb_store_totals {
 	uint64_t blobs;

@@ -54,7 +54,8 @@ struct msb_entry {
 
 	uint64_t size;            /* file: bytes; symlink: length of its target */
 	struct msb_digest digest; /* file: its content; directory: its object */
-	uint64_t allocated;       /* sparse file: bytes that are not holes; else equal to size */
+	bool sparse;              /* file with holes: then allocated counts */
+	uint64_t allocated;       /* bytes that are not holes; of what was read, always right */
 
 	/* Hard links: files of one tree with the same non-zero number are one file. Numbers are
 	 * below 2^27, unique within a tree, and mean nothing outside it. nlink counts them. */
@@ -64,8 +65,9 @@ struct msb_entry {
 	const char *target; /* symlink; size bytes, not NUL-terminated */
 	uint32_t device_major, device_minor;
 
-	/* Directory: its object's digest with all times left out, what lies below it (itself not
-	 * counted; hard links once in bytes), and MSB_BELOW_*. */
+	/* Directory: its object's digest with all times and link numbers left out, what lies below
+	 * it (itself not counted; the bytes of a hard-linked file shared out among its names), and
+	 * MSB_BELOW_*. */
 	struct msb_digest key;
 	uint64_t entries, bytes;
 	uint32_t subdirectories; /* immediate ones: st_nlink is this + 2 */
@@ -104,12 +106,12 @@ size_t msb_dir_at_rank(const struct msb_dir *dir, uint64_t rank);
 
 /* Loads and verifies the object. -ENOENT, -EBADMSG, -EIO. */
 int msb_tree_load(struct msb_store *store, const struct msb_digest *object, struct msb_dir **ret,
-                  struct msb_error *err);
+		  struct msb_error *err);
 
 /* The next extended attribute behind *position (0 at first); false behind the last. The name is
  * NUL-terminated; both are borrowed. */
 bool msb_entry_xattr(const struct msb_entry *entry, size_t *position, const char **ret_name,
-                     const uint8_t **ret_value, size_t *ret_size);
+		     const uint8_t **ret_value, size_t *ret_size);
 
 /* S_IFMT bits and permission bits together. */
 mode_t msb_entry_mode(const struct msb_entry *entry);
@@ -130,7 +132,7 @@ enum {
  * (-ELOOP). -ENOENT, -ENOTDIR as the kernel. "/" and "" are the root directory.
  */
 int msb_tree_find(struct msb_store *store, const struct msb_digest *tree, const char *path,
-                  unsigned flags, struct msb_found *ret, struct msb_error *err);
+		  unsigned flags, struct msb_found *ret, struct msb_error *err);
 void msb_found_done(struct msb_found *found);
 
 #endif

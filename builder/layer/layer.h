@@ -1,0 +1,90 @@
+/*
+ * Tar streams to trees and back: the only room that knows libarchive.
+ *
+ * A layer is a tar of what differs between two trees, with whiteouts for what is gone
+ * (OCI image-spec 1.1, layer.md). Its bytes are a pure function of the two trees, so it is written
+ * when somebody needs them and never stored.
+ */
+#ifndef LAYER_H
+#define LAYER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include <msb/digest.h>
+#include <msb/error.h>
+#include <msb/store.h>
+
+#include "store_writer.h"
+#include "tree_edit.h"
+
+/* Where a stream's bytes come from: up to size bytes into bytes; 0 at the end, or a negative
+ * code with err set. */
+struct layer_source {
+	ssize_t (*read)(void *context, void *bytes, size_t size, struct msb_error *err);
+	void *context;
+};
+
+struct layer_unpack_options {
+	/* ".wh.NAME" and ".wh..wh..opq" remove what is below in the edit; otherwise they are names
+	 * like any other (a root file system tar). */
+	bool whiteouts;
+	/* Where in the edit the archive's root is; NULL: "/". A directory that exists. */
+	const char *directory;
+	/* Bytes that the stream may unpack to; 0: no limit. -EFBIG beyond. */
+	uint64_t limit;
+	bool set_owner; /* every entry gets uid and gid (ADD --chown) */
+	uint32_t uid, gid;
+};
+
+struct layer_unpacked {
+	struct msb_digest diff_id; /* of the uncompressed tar stream, to its last byte */
+	uint64_t size;             /* of the uncompressed stream */
+	uint64_t entries;
+};
+
+/*
+ * Unpacks a tar, plain or compressed with gzip, zstd, bzip2 or xz as its first bytes tell, into
+ * the edit; contents go to the store through writer. Decompression runs beside hashing in a
+ * thread of its own. A path that leads outside by "..", or through a symlink that an earlier entry
+ * made, never leaves the directory; hard links and sparse files are kept; sockets are left out.
+ * -EBADMSG for what is no archive or is cut short.
+ */
+int layer_unpack(struct store_writer *writer, struct tree_edit *edit,
+                 const struct layer_source *source, const struct layer_unpack_options *options,
+                 struct layer_unpacked *ret, struct msb_error *err);
+
+/* A source that reads a descriptor from where it stands. */
+struct layer_source layer_source_fd(const int *fd);
+
+/* True when the first bytes of a file (at least 1 KiB, or all of it) are a tar, plain or
+ * compressed, as ADD wants to know. */
+bool layer_is_archive(const void *bytes, size_t size);
+
+/* Where a tar goes: all of the bytes, or a negative code with err set. */
+struct layer_sink {
+	int (*write)(void *context, const void *bytes, size_t size, struct msb_error *err);
+	void *context;
+};
+
+/*
+ * Writes the layer that turns tree parent (NULL: nothing) into tree: entries in path order,
+ * ustar with pax headers where needed (times below the second, long names, large numbers,
+ * SCHILY.xattr), hard links after the first of their names, whiteouts before what replaces them.
+ * The same trees always give the same bytes.
+ */
+int layer_write(struct msb_store *store, const struct msb_digest *parent,
+                const struct msb_digest *tree, const struct layer_sink *sink,
+                struct msb_error *err);
+
+/* The layer's digest and size without keeping its bytes. */
+int layer_digest(struct msb_store *store, const struct msb_digest *parent,
+                 const struct msb_digest *tree, struct msb_digest *ret_diff_id,
+                 uint64_t *ret_size, struct msb_error *err);
+
+/* A whole tree as a plain tar, for export: no whiteouts, paths below "./". */
+int layer_export(struct msb_store *store, const struct msb_digest *tree,
+                 const struct layer_sink *sink, struct msb_error *err);
+
+#endif

@@ -1,0 +1,473 @@
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "format.h"
+#include "internal.h"
+#include "path.h"
+
+void node_free(struct node *node)
+{
+	if (!node)
+		return;
+	children_done(&node->children);
+	msb_dir_unref(node->source);
+	free(node->owned);
+	free(node);
+}
+DEFINE_AUTO(struct node, node_free)
+
+/* A node of its own: copies all that entry points to. name replaces the entry's. */
+static int node_new(const struct msb_entry *entry, const char *name, size_t length,
+		    struct node **ret)
+{
+	AUTO(node_freep) struct node *node = calloc(1, sizeof(*node));
+	size_t target = entry->type == MSB_SYMLINK ? entry->size : 0;
+	char *block;
+
+	if (!node)
+		return -ENOMEM;
+	block = malloc(length + target + entry->xattrs_size + 1);
+	if (!block)
+		return -ENOMEM;
+	node->owned = block;
+	node->entry = *entry;
+	node->entry.name = memcpy(block, name, length);
+	node->entry.name_length = length;
+	block += length;
+	if (target > 0)
+		node->entry.target = memcpy(block, entry->target, target);
+	block += target;
+	if (entry->xattrs_size > 0)
+		node->entry.xattrs = memcpy(block, entry->xattrs, entry->xattrs_size);
+	*ret = steal(&node);
+	return 0;
+}
+
+/* The children, read from the directory's object when nobody did before. */
+int node_load(struct tree_edit *edit, struct node *node, struct msb_error *err)
+{
+	int r;
+
+	if (node->loaded)
+		return 0;
+	r = msb_tree_load(edit->store, &node->entry.digest, &node->source, err);
+	if (r < 0)
+		return r;
+	for (size_t i = 0; i < msb_dir_count(node->source); i++) {
+		struct node *child = calloc(1, sizeof(*child));
+
+		if (!child)
+			return msb_error_memory(err);
+		msb_dir_get(node->source, i, &child->entry);
+		child->origin = node->origin;
+		if (children_add(&node->children, child) < 0) {
+			node_free(child);
+			return msb_error_memory(err);
+		}
+	}
+	node->children.sorted = true;
+	node->loaded = true;
+	return 0;
+}
+
+static int open_base(struct tree_edit *edit, const struct msb_digest *base, struct msb_error *err)
+{
+	struct msb_found found;
+	int r = msb_tree_find(edit->store, base, "/", 0, &found, err);
+
+	if (r < 0)
+		return r;
+	r = node_new(&found.entry, "", 0, &edit->root);
+	msb_found_done(&found);
+	if (r < 0)
+		return msb_error_memory(err);
+	edit->digest = *base;
+	edit->has_digest = true;
+	return 0;
+}
+
+int tree_edit_new(struct msb_store *store, const struct msb_digest *base, struct tree_edit **ret,
+		  struct msb_error *err)
+{
+	static const struct msb_entry empty = {.type = MSB_DIRECTORY, .mode = 0755, .nlink = 1};
+	AUTO(tree_edit_freep) struct tree_edit *edit = calloc(1, sizeof(*edit));
+	int r;
+
+	if (!edit)
+		return msb_error_memory(err);
+	edit->store = store;
+	edit->next_origin = ORIGIN_GRAFT;
+	if (base) {
+		r = open_base(edit, base, err);
+		if (r < 0)
+			return r;
+	} else {
+		if (node_new(&empty, "", 0, &edit->root) < 0)
+			return msb_error_memory(err);
+		edit->root->loaded = edit->root->dirty = true;
+	}
+	*ret = steal(&edit);
+	return 0;
+}
+
+void tree_edit_free(struct tree_edit *edit)
+{
+	if (!edit)
+		return;
+	node_free(edit->root);
+	free(edit);
+}
+
+/* The next component of *path; its length, 0 at the end. */
+static size_t next_part(const char **path)
+{
+	do {
+		*path += strspn(*path, "/");
+		if ((*path)[0] == '.' && ((*path)[1] == '/' || (*path)[1] == '\0'))
+			*path += 1;
+		else
+			break;
+	} while (**path);
+	return strcspn(*path, "/");
+}
+
+static int node_child(struct tree_edit *edit, struct node *node, const char *name, size_t length,
+		      struct node **ret, struct msb_error *err)
+{
+	int r;
+
+	if (node->entry.type != MSB_DIRECTORY)
+		return -ENOTDIR;
+	r = node_load(edit, node, err);
+	if (r < 0)
+		return r;
+	*ret = children_find(&node->children, name, length);
+	return *ret ? 0 : -ENOENT;
+}
+
+static void mark(struct tree_edit *edit, struct node *node)
+{
+	node->dirty = true;
+	edit->has_digest = false;
+}
+
+/* The node at the first `length` bytes of path. */
+static int walk_to(struct tree_edit *edit, const char *path, const char *end, bool change,
+		   struct node **ret, struct msb_error *err)
+{
+	struct node *node = edit->root;
+	size_t part;
+
+	if (change)
+		mark(edit, node);
+	while (path < end && (part = next_part(&path)) > 0 && path < end) {
+		int r = node_child(edit, node, path, part, &node, err);
+
+		if (r < 0)
+			return r;
+		if (change && node->entry.type == MSB_DIRECTORY)
+			mark(edit, node);
+		path += part;
+	}
+	*ret = node;
+	return 0;
+}
+
+int node_at(struct tree_edit *edit, const char *path, bool change, struct node **ret,
+	    struct msb_error *err)
+{
+	return walk_to(edit, path, path + strlen(path), change, ret, err);
+}
+
+/* The directory that holds the last component of path, ready to be changed, and that name. */
+static int parent_of(struct tree_edit *edit, const char *path, struct node **ret,
+		     const char **ret_name, size_t *ret_length, struct msb_error *err)
+{
+	const char *end = path + strlen(path);
+	const char *name;
+	int r;
+
+	for (;;) {
+		while (end > path && end[-1] == '/')
+			end--;
+		for (name = end; name > path && name[-1] != '/'; name--)
+			;
+		if (end - name != 1 || *name != '.')
+			break;
+		end = name;
+	}
+	if (name == end)
+		return msb_error_say(err, EINVAL, "the root directory cannot be replaced");
+	if (!path_is_name(name, (size_t)(end - name)))
+		return msb_error_say(err, EINVAL, "'%s' is not a usable path", path);
+	r = walk_to(edit, path, name, true, ret, err);
+	if (r >= 0 && (*ret)->entry.type != MSB_DIRECTORY)
+		r = -ENOTDIR;
+	if (r >= 0)
+		r = node_load(edit, *ret, err);
+	*ret_name = name;
+	*ret_length = (size_t)(end - name);
+	return r;
+}
+
+/* Gives the failure its path, unless a deeper one has named itself already. */
+static int failed_at(int r, const char *path, struct msb_error *err)
+{
+	if (r == -ENOENT || r == -ENOTDIR)
+		return msb_error_set(err, r, "'%s'", path);
+	return r == -ENOMEM ? msb_error_memory(err) : r;
+}
+
+int edit_get(struct tree_edit *edit, const char *path, struct msb_entry *ret, struct msb_error *err)
+{
+	struct node *node;
+	int r = node_at(edit, path, false, &node, err);
+
+	if (r < 0)
+		return r;
+	*ret = node->entry;
+	return 0;
+}
+
+int edit_list(struct tree_edit *edit, const char *path,
+	      int (*each)(void *context, const struct msb_entry *entry), void *context,
+	      struct msb_error *err)
+{
+	struct node *node;
+	int r = node_at(edit, path, false, &node, err);
+
+	if (r >= 0 && node->entry.type != MSB_DIRECTORY)
+		r = -ENOTDIR;
+	if (r >= 0)
+		r = node_load(edit, node, err);
+	if (r >= 0)
+		r = children_sort(&node->children);
+	if (r < 0)
+		return failed_at(r, path, err);
+	for (size_t i = 0; r >= 0 && i < node->children.count; i++)
+		r = each(context, &node->children.items[i]->entry);
+	return r;
+}
+
+static bool may_hold_links(const struct node *node)
+{
+	return node->entry.link != 0 || node->loaded || node->entry.below & MSB_BELOW_LINKS;
+}
+
+static void replace_metadata(struct node *node, const struct msb_entry *entry)
+{
+	node->entry.mode = entry->mode;
+	node->entry.uid = entry->uid;
+	node->entry.gid = entry->gid;
+	node->entry.mtime_sec = entry->mtime_sec;
+	node->entry.mtime_nsec = entry->mtime_nsec;
+}
+
+/* A directory over a directory: new metadata, the same children. */
+static int put_metadata(struct tree_edit *edit, struct node *node, const struct msb_entry *entry)
+{
+	struct msb_entry merged = node->entry;
+	AUTO(node_freep) struct node *fresh = NULL;
+
+	merged.xattrs = entry->xattrs;
+	merged.xattrs_size = entry->xattrs_size;
+	if (node_new(&merged, node->entry.name, node->entry.name_length, &fresh) < 0)
+		return -ENOMEM;
+	free(node->owned);
+	node->owned = steal(&fresh->owned);
+	node->entry = fresh->entry;
+	replace_metadata(node, entry);
+	edit->has_digest = false;
+	return 0;
+}
+
+static bool is_zero(const struct msb_digest *digest)
+{
+	static const struct msb_digest zero;
+
+	return msb_digest_equal(digest, &zero);
+}
+
+static void drop_child(struct tree_edit *edit, struct node *parent, struct node *child)
+{
+	if (may_hold_links(child))
+		edit->links_changed = true;
+	children_remove(&parent->children, child);
+	node_free(child);
+}
+
+static int put_child(struct tree_edit *edit, struct node *parent, const char *name, size_t length,
+		     const struct msb_entry *entry, uint32_t origin)
+{
+	struct node *there = children_find(&parent->children, name, length);
+	bool empty_directory = entry->type == MSB_DIRECTORY && is_zero(&entry->digest);
+	AUTO(node_freep) struct node *node = NULL;
+
+	if (there && there->entry.type == MSB_DIRECTORY && empty_directory)
+		return put_metadata(edit, there, entry);
+	if (node_new(entry, name, length, &node) < 0)
+		return -ENOMEM;
+	node->origin = origin;
+	if (empty_directory) {
+		node->loaded = node->dirty = true;
+		node->entry.entries = node->entry.bytes = 0;
+		node->entry.subdirectories = node->entry.below = 0;
+	}
+	if (entry->link != 0 || (entry->type == MSB_DIRECTORY && entry->below & MSB_BELOW_LINKS))
+		edit->links_changed = true;
+	if (there)
+		drop_child(edit, parent, there);
+	if (children_add(&parent->children, node) < 0)
+		return -ENOMEM;
+	steal(&node);
+	return 0;
+}
+
+static int put_root(struct tree_edit *edit, const struct msb_entry *entry, uint32_t origin,
+		    struct msb_error *err)
+{
+	struct node *node;
+
+	if (entry->type != MSB_DIRECTORY)
+		return msb_error_say(err, ENOTDIR, "the root of a tree must be a directory");
+	edit->has_digest = false;
+	if (is_zero(&entry->digest))
+		return put_metadata(edit, edit->root, entry) < 0 ? msb_error_memory(err) : 0;
+	if (node_new(entry, "", 0, &node) < 0)
+		return msb_error_memory(err);
+	node->origin = origin;
+	node_free(edit->root);
+	edit->root = node;
+	edit->links_changed = true;
+	return 0;
+}
+
+static int put(struct tree_edit *edit, const char *path, const struct msb_entry *entry,
+	       uint32_t origin, struct msb_error *err)
+{
+	const char *rest = path, *name;
+	struct node *parent;
+	size_t length;
+	int r;
+
+	if (next_part(&rest) == 0)
+		return put_root(edit, entry, origin, err);
+	r = parent_of(edit, path, &parent, &name, &length, err);
+	if (r >= 0)
+		r = put_child(edit, parent, name, length, entry, origin);
+	return failed_at(r, path, err);
+}
+
+int edit_put(struct tree_edit *edit, const char *path, const struct msb_entry *entry,
+	     struct msb_error *err)
+{
+	return put(edit, path, entry, ORIGIN_PUT, err);
+}
+
+int edit_graft(struct tree_edit *edit, const char *path, const struct msb_entry *entry,
+	       uint32_t origin, struct msb_error *err)
+{
+	if (origin == 0)
+		origin = edit->next_origin++;
+	else
+		origin += ORIGIN_PUT;
+	return put(edit, path, entry, origin, err);
+}
+
+int edit_link(struct tree_edit *edit, const char *path, const char *link_path,
+	      struct msb_error *err)
+{
+	struct msb_entry entry;
+	struct node *node;
+	uint32_t origin;
+	int r = node_at(edit, path, true, &node, err);
+
+	if (r < 0)
+		return failed_at(r, path, err);
+	if (node->entry.type == MSB_DIRECTORY)
+		return msb_error_say(err, EPERM, "hard link to the directory '%s'", path);
+	if (node->entry.type != MSB_FILE) /* links of anything else are kept as copies */
+		return put(edit, link_path, &node->entry, node->origin, err);
+	if (node->entry.link == 0) {
+		node->entry.link = 1;
+		node->origin = edit->next_origin++;
+	}
+	/* The put below may free the node: when both paths are the same name. */
+	entry = node->entry;
+	origin = node->origin;
+	r = node_at(edit, link_path, false, &node, NULL);
+	if (r >= 0 && node->origin == origin && node->entry.link == entry.link)
+		return 0;
+	edit->links_changed = true;
+	r = put(edit, link_path, &entry, origin, err);
+	return r;
+}
+
+int edit_remove(struct tree_edit *edit, const char *path, struct msb_error *err)
+{
+	struct node *node, *child;
+	const char *name;
+	size_t length;
+	int r = node_at(edit, path, false, &node, err);
+
+	if (r == -ENOENT || r == -ENOTDIR)
+		return 0;
+	if (r >= 0)
+		r = parent_of(edit, path, &node, &name, &length, err);
+	if (r < 0)
+		return failed_at(r, path, err);
+	child = children_find(&node->children, name, length);
+	drop_child(edit, node, child);
+	return 0;
+}
+
+int edit_clear(struct tree_edit *edit, const char *path, struct msb_error *err)
+{
+	struct node *node;
+	int r = node_at(edit, path, true, &node, err);
+
+	if (r >= 0 && node->entry.type != MSB_DIRECTORY)
+		r = -ENOTDIR;
+	if (r < 0)
+		return failed_at(r, path, err);
+	if (may_hold_links(node))
+		edit->links_changed = true;
+	children_done(&node->children);
+	node->children.sorted = true;
+	node->loaded = true;
+	return 0;
+}
+
+int edit_make_dirs(struct tree_edit *edit, const char *path, const struct msb_entry *pattern,
+		   struct msb_error *err)
+{
+	struct node *node = edit->root;
+	const char *start = path;
+	size_t part;
+
+	while ((part = next_part(&path)) > 0) {
+		struct node *child;
+		int r = node_child(edit, node, path, part, &child, err);
+
+		if (r == -ENOENT) {
+			struct msb_entry made = *pattern;
+
+			made.type = MSB_DIRECTORY;
+			made.digest = (struct msb_digest){0};
+			if (!path_is_name(path, part))
+				return msb_error_say(err, EINVAL, "'%s' is not a usable path",
+						     path);
+			walk_to(edit, start, path, true, &node, err); /* was just walked */
+			r = put_child(edit, node, path, part, &made, ORIGIN_PUT);
+			child = children_find(&node->children, path, part);
+		}
+		if (r >= 0 && child->entry.type != MSB_DIRECTORY)
+			r = -ENOTDIR;
+		if (r < 0)
+			return failed_at(r, path, err);
+		node = child;
+		path += part;
+	}
+	return 0;
+}
