@@ -1,0 +1,154 @@
+/*
+ * msb as a library: everything its command line does. One call an operation; each opens the store
+ * at root by itself, makes it where the operation writes, and leaves it sound however it ends.
+ *
+ * Nothing here writes to stdout or stderr: what happens while a build runs is told through
+ * events, what went wrong through struct msb_error.
+ */
+#ifndef MSB_BUILDER_H
+#define MSB_BUILDER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <msb/cleanup.h>
+#include <msb/digest.h>
+#include <msb/error.h>
+#include <msb/records.h>
+#include <msb/tree_diff.h>
+
+/* --- Building --------------------------------------------------------------------------- */
+
+struct msb_build_options {
+	const char *context;    /* directory */
+	const char *dockerfile; /* path; NULL: CONTEXT/Dockerfile; "-": standard input */
+	const char *const *tags; /* as users write them; NULL-terminated, as the lists below; may
+	                            be NULL for none */
+	const char *const *build_args; /* NAME=VALUE, or NAME for this process's own value */
+	const char *const *labels;     /* NAME=VALUE */
+	const char *const *no_cache_filter; /* stages */
+	const char *target;   /* stage name or number; NULL: the last */
+	const char *platform; /* NULL: this machine's */
+	const char *network;  /* of RUN: NULL or "default", "host", "none" */
+	bool no_cache;
+	size_t jobs; /* stages built at once; 0: one a core */
+};
+
+enum msb_event_kind {
+	MSB_EVENT_BEGIN,  /* a step starts */
+	MSB_EVENT_OUTPUT, /* it printed something */
+	MSB_EVENT_END,    /* it ended, state says how */
+	MSB_EVENT_NOTE,   /* a sentence about the build: exporting, warnings */
+};
+
+/* Borrowed, valid during the call. Calls come from several threads, never two at a time. */
+struct msb_event {
+	enum msb_event_kind kind;
+	size_t vertex;      /* 1, 2, 3… in the order of beginning: "#4" */
+	const char *stage;  /* name or number; "" with MSB_EVENT_NOTE */
+	size_t step, steps; /* "[build 2/5]" */
+	const char *text;   /* the instruction with its values; NOTE: the sentence */
+	enum msb_state state;   /* END: MSB_DONE, MSB_CACHED or MSB_FAILED */
+	int64_t duration_ns;    /* END */
+	const char *output;     /* OUTPUT: bytes as they came */
+	size_t output_size;
+	int output_fd; /* 1 or 2 */
+	const char *error; /* END of a failed step */
+};
+typedef void (*msb_event_fn)(void *context, const struct msb_event *event);
+
+struct msb_build_result {
+	int64_t build; /* its number; 0: it failed before it had one (a malformed Dockerfile…) */
+	struct msb_digest image; /* of a build that succeeded */
+	struct msb_digest manifest;
+	struct msb_digest tree;
+	/* Of a build that failed in a step: */
+	bool failed_in_step;
+	char *failed_stage; /* name or number; owned */
+	size_t failed_step, failed_steps;
+	int exit_status;  /* of a RUN; 0 otherwise */
+	char *excerpt;    /* the Dockerfile around the instruction, its lines marked ">>>"; owned */
+	char *failed_log; /* the last of what the step printed; owned */
+};
+
+/* 0, or a negative code: the build's own failure (err then reads "Dockerfile:7: …"). result is
+ * filled in either case. */
+int msb_build(const char *root, const struct msb_build_options *options, msb_event_fn event,
+              void *context, struct msb_build_result *result, struct msb_error *err);
+void msb_build_result_done(struct msb_build_result *result);
+
+/* --- Images ----------------------------------------------------------------------------- */
+
+/* path "-": standard input. each, which may be NULL, is called for every image loaded. */
+int msb_image_load(const char *root, const char *path,
+                   int (*each)(void *context, const struct msb_image *image), void *context,
+                   struct msb_error *err);
+
+/* A root file system tar as an image. name may be NULL. changes: Dockerfile instructions. */
+int msb_image_import(const char *root, const char *path, const char *name,
+                     const char *const *changes, const char *message, struct msb_digest *ret_id,
+                     struct msb_error *err);
+
+/* names: references, IDs or prefixes of IDs. */
+int msb_image_save(const char *root, const char *const *names, size_t count, int fd,
+                   struct msb_error *err);
+int msb_image_tag(const char *root, const char *source, const char *name, struct msb_error *err);
+/* What was taken away comes as lines "Untagged: node:latest", "Deleted: sha256:…"; owned. */
+int msb_image_remove(const char *root, const char *name, char **ret_said, struct msb_error *err);
+/* Docker's `inspect` object for this image, pretty-printed JSON; owned. */
+int msb_image_inspect(const char *root, const char *name, char **ret, struct msb_error *err);
+
+struct msb_history_line {
+	int64_t created_ns;
+	char *created_by; /* owned */
+	char *comment;    /* owned */
+	uint64_t size;    /* of the layer */
+	bool empty_layer;
+};
+/* Newest first. */
+int msb_image_history(const char *root, const char *name, struct msb_history_line **ret,
+                      size_t *ret_count, struct msb_error *err);
+void msb_history_free(struct msb_history_line *lines, size_t count);
+
+/* "docker.io/library/node:latest" to "node" and "latest"; owned. */
+int msb_reference_split(const char *normalized, char **ret_repository, char **ret_tag,
+                        struct msb_error *err);
+
+/* --- Looking into trees without a mount --------------------------------------------------- */
+
+/*
+ * A REF names a tree: "build" or "0" (a stage of the newest build), "build@4" (after its step 4),
+ * "7/build@4" (of build 7), "image:NAME", "tree:sha256:…"; a plain image reference where no stage
+ * has that name.
+ */
+struct msb_place {
+	struct msb_digest tree;
+	int64_t build; /* 0: an image or a bare tree */
+	size_t stage, step;
+};
+int msb_find(const char *root, const char *ref, struct msb_place *ret, struct msb_error *err);
+
+int msb_diff(const char *root, const char *before, const char *after, msb_diff_fn each,
+             void *context, struct msb_error *err);
+/* The file or directory at path of the tree, to destination, as `cp -a` (owners only for root). An
+ * existing directory receives it under its own name. destination "-": as a tar to fd 1. */
+int msb_copy_out(const char *root, const char *ref, const char *path, const char *destination,
+                 struct msb_error *err);
+/* The tree as a tar. */
+int msb_export(const char *root, const char *ref, int fd, struct msb_error *err);
+/* What a step (or all steps of a stage or build: "7", "7/build") printed. */
+int msb_log(const char *root, const char *ref, int fd, struct msb_error *err);
+
+/* --- The host ------------------------------------------------------------------------------ */
+
+struct msb_host_fact {
+	const char *name; /* constant */
+	bool good;
+	char text[256]; /* what was found, or what to do */
+};
+/* What msb needs and whether this host has it; the list is constant in length. */
+int msb_host_facts(const char *root, struct msb_host_fact **ret, size_t *ret_count,
+                   struct msb_error *err);
+
+#endif
