@@ -1,0 +1,24 @@
+/* Telling the caller what happens, one call at a time. */
+#ifndef EVENTS_H
+#define EVENTS_H
+
+#include <pthread.h>
+#include <stddef.h>
+
+#include <msb/builder.h>
+
+struct events {
+	msb_event_fn call; /* may be NULL */
+	void *context;
+	pthread_mutex_t lock;
+	size_t vertices; /* guarded by lock */
+};
+
+void events_init(struct events *events, msb_event_fn call, void *context);
+void events_done(struct events *events);
+
+/* Numbers the event's vertex itself (BEGIN and NOTE) and returns it. */
+size_t events_begin(struct events *events, struct msb_event event);
+void events_tell(struct events *events, const struct msb_event *event);
+
+#endif

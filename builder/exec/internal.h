@@ -1,0 +1,110 @@
+/* For the files of this room: a build under way. */
+#ifndef EXEC_INTERNAL_H
+#define EXEC_INTERNAL_H
+
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <msb/builder.h>
+#include <msb/records.h>
+#include <msb/tree.h>
+
+#include "base_images.h"
+#include "base_mount.h"
+#include "buffer.h"
+#include "context.h"
+#include "dockerfile.h"
+#include "events.h"
+#include "image.h"
+#include "layer_digests.h"
+#include "plan.h"
+#include "store_writer.h"
+
+struct stage_run {
+	const struct plan_stage *plan;
+	pthread_t thread;
+	bool has_thread;
+
+	/* guarded by build->lock; read by stages that need this one once finished is set */
+	bool finished, failed;
+
+	/* the stage's own thread until finished, read-only afterwards */
+	struct msb_digest tree; /* after the newest step */
+	bool has_tree;
+	struct image image;        /* history and diff IDs so far; the layers' trees beside it */
+	struct layer_pair *layers; /* one a diff ID to be; owned */
+	size_t layer_count;
+	bool wants_layers; /* the target is built upon it */
+};
+
+struct build {
+	struct msb_store *store;
+	struct store_writer *writer;
+	const struct msb_build_options *options;
+	struct events events;
+	struct dockerfile *dockerfile;
+	char *dockerfile_text;
+	struct plan *plan;
+	struct msb_build record;
+	struct base_images images;
+	struct context *files; /* NULL until a step reads the context */
+	struct base_mount *mount;
+	struct layer_digests *digests;
+	struct stage_run *stages;
+
+	pthread_mutex_t lock;
+	pthread_cond_t changed; /* a stage finished, or a place for a worker became free */
+	size_t workers_left;    /* guarded by lock */
+	bool stop;              /* guarded by lock: a step failed, begin no other */
+	struct msb_error error; /* guarded by lock: of the first step that failed */
+	struct msb_build_result *result;
+};
+
+/* One step under way. */
+struct step_run {
+	struct build *build;
+	struct stage_run *stage;
+	const struct step *step;
+	size_t vertex;
+	struct msb_digest before; /* not for FROM */
+	struct msb_digest after;
+	bool has_after;
+	struct buffer definition; /* text of the key so far, a component a line */
+	struct buffer log;
+	int exit_status;
+	void *prepared; /* the operation's own, from prepare to release */
+};
+
+/* What a kind of step does. */
+struct step_operation {
+	/* Finds what the step reads and adds its digests to the definition. NULL: nothing. */
+	int (*prepare)(struct step_run *run, struct msb_error *err);
+	/* Makes run->after. Also called with nothing to do for a step that keeps the tree. */
+	int (*execute)(struct step_run *run, struct msb_error *err);
+	void (*release)(struct step_run *run); /* NULL: nothing */
+	bool cached;                           /* may be answered by the step cache */
+};
+
+const struct step_operation *step_operation_of(enum step_kind kind);
+
+extern const struct step_operation step_from, step_run, step_copy, step_workdir, step_config;
+
+/* step.c: all of one step, with its records and events. */
+int run_step(struct build *build, struct stage_run *stage, const struct step *step,
+	     struct msb_error *err);
+
+/* scheduler.c: all wanted stages, several at once. */
+int run_stages(struct build *build, struct msb_error *err);
+
+/* finish.c: the target's image from its stage, published under its tags. */
+int publish_image(struct build *build, struct msb_error *err);
+
+/* excerpt.c: the Dockerfile around an instruction; owned. */
+char *excerpt_of(const char *name, const char *text, int line, int end_line);
+
+/* key.c: the digest of a tree with all times left out. */
+int tree_key(struct msb_store *store, const struct msb_digest *tree, struct msb_digest *ret,
+	     struct msb_error *err);
+
+#endif

@@ -1,0 +1,287 @@
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "path.h"
+#include "selection.h"
+
+struct selection {
+	struct msb_store *store;
+	struct tree_edit *tree;
+	struct strlist names;
+};
+
+int selection_new(struct msb_store *store, struct selection **ret, struct msb_error *err)
+{
+	AUTO(selection_freep) struct selection *selection = calloc(1, sizeof(*selection));
+	int r;
+
+	if (!selection)
+		return msb_error_memory(err);
+	selection->store = store;
+	r = tree_edit_new(store, NULL, &selection->tree, err);
+	if (r < 0)
+		return r;
+	*ret = steal(&selection);
+	return 0;
+}
+
+void selection_free(struct selection *selection)
+{
+	if (!selection)
+		return;
+	tree_edit_free(selection->tree);
+	strlist_done(&selection->names);
+	free(selection);
+}
+
+const struct strlist *selection_names(const struct selection *selection)
+{
+	return &selection->names;
+}
+
+/* One lookup under way: the source opened as an edit that nobody commits. */
+struct lookup {
+	struct selection *selection;
+	const struct selection_source *source;
+	struct tree_edit *tree;
+};
+
+/* Lists the directories on the way to a literal path; 1 when any was new. */
+static int scan_way(struct context *context, const char *path, struct msb_error *err)
+{
+	autofree char *prefix = strdup(path);
+	struct msb_entry entry;
+	bool any = false;
+	int r;
+
+	if (!prefix)
+		return msb_error_memory(err);
+	for (char *end = prefix + strlen(prefix); end > prefix; *end = '\0') {
+		while (end > prefix && *end != '/')
+			end--;
+		*end = '\0';
+		if (end > prefix && edit_get(context_tree(context), prefix, &entry, NULL) < 0)
+			continue;
+		if (end > prefix && entry.type != MSB_DIRECTORY)
+			continue;
+		r = context_scan(context, end > prefix ? prefix : "/", err);
+		if (r < 0)
+			return r;
+		any |= r > 0;
+		if (end == prefix)
+			break;
+	}
+	return any;
+}
+
+/* The literal path behind all symlinks; in a context, after listing what the way needs. */
+static int resolve(struct lookup *lookup, const char *path, char **ret, struct msb_error *err)
+{
+	for (;;) {
+		autofree char *resolved = NULL;
+		int r = edit_resolve(lookup->tree, path, 0, &resolved, err);
+
+		if (r < 0)
+			return r;
+		r = lookup->source->context ? scan_way(lookup->source->context, resolved, err) : 0;
+		if (r < 0)
+			return r;
+		if (r == 0) {
+			*ret = steal(&resolved);
+			return 0;
+		}
+	}
+}
+
+static int list_directory(struct lookup *lookup, const char *path, struct strlist *ret,
+			  struct msb_error *err);
+
+static int take(struct lookup *lookup, const char *from, const char *to, const char *inside,
+		struct msb_entry entry, struct msb_error *err);
+
+static int take_directory(struct lookup *lookup, const char *from, const char *to,
+			  const char *inside, const struct msb_entry *entry, struct msb_error *err)
+{
+	autostrlist names = {0};
+	struct msb_entry bare = *entry;
+	int r;
+
+	bare.digest = (struct msb_digest){0};
+	r = edit_put(lookup->selection->tree, to, &bare, err);
+	if (r >= 0)
+		r = list_directory(lookup, from, &names, err);
+	for (size_t i = 0; r >= 0 && i < names.count; i++) {
+		autofree char *child_from = path_join(from, names.items[i]);
+		autofree char *child_to = path_join(to, names.items[i]);
+		autofree char *child_inside =
+			*inside ? path_join(inside, names.items[i]) : strdup(names.items[i]);
+		struct msb_entry child;
+
+		if (!child_from || !child_to || !child_inside)
+			return msb_error_memory(err);
+		r = edit_get(lookup->tree, child_from, &child, err);
+		if (r >= 0)
+			r = take(lookup, child_from, child_to, child_inside, child, err);
+	}
+	return r;
+}
+
+static int take(struct lookup *lookup, const char *from, const char *to, const char *inside,
+		struct msb_entry entry, struct msb_error *err)
+{
+	const struct ignore *exclude = lookup->source->exclude;
+	struct tree_edit *tree = lookup->selection->tree;
+	int r = 0;
+
+	if (exclude && *inside && ignore_match(exclude, inside) &&
+	    !(entry.type == MSB_DIRECTORY && ignore_may_reinclude(exclude, inside)))
+		return 0;
+	if (!lookup->source->context && !(exclude && entry.type == MSB_DIRECTORY))
+		return edit_graft(tree, to, &entry, 1, err);
+	if (entry.type == MSB_DIRECTORY)
+		return take_directory(lookup, from, to, inside, &entry, err);
+	if (entry.type == MSB_FILE && lookup->source->context)
+		r = context_read(lookup->source->context, from, &entry, err);
+	return r < 0 ? r : edit_put(tree, to, &entry, err);
+}
+
+/* Adds one path that was found, under the name it was asked by. */
+static int add_path(struct lookup *lookup, const char *path, struct msb_error *err)
+{
+	autofree char *resolved = NULL;
+	struct msb_entry entry;
+	char to[32];
+	int r = resolve(lookup, path, &resolved, err);
+
+	if (r < 0)
+		return r;
+	r = edit_get(lookup->tree, resolved, &entry, err);
+	if (r == -ENOENT || r == -ENOTDIR)
+		return msb_error_say(err, ENOENT, "'%s' not found%s", path,
+				     lookup->source->context
+					     ? " in the build context, or left out by "
+					       ".dockerignore"
+					     : "");
+	if (r < 0)
+		return r;
+	snprintf(to, sizeof(to), "/%zu", lookup->selection->names.count);
+	r = take(lookup, resolved, to, "", entry, err);
+	if (r < 0)
+		return r;
+	return strlist_add(&lookup->selection->names, path_base(path)) < 0 ? msb_error_memory(err)
+									   : 0;
+}
+
+static int add_name(void *context, const struct msb_entry *entry)
+{
+	return strlist_add_bytes(context, entry->name, entry->name_length);
+}
+
+static int list_directory(struct lookup *lookup, const char *path, struct strlist *ret,
+			  struct msb_error *err)
+{
+	int r = 0;
+
+	if (lookup->source->context)
+		r = context_scan(lookup->source->context, path, err);
+	if (r >= 0)
+		r = edit_list(lookup->tree, path, add_name, ret, err);
+	return r;
+}
+
+static bool has_wildcard(const char *text, size_t length)
+{
+	return memchr(text, '*', length) || memchr(text, '?', length) ||
+	       memchr(text, '[', length) || memchr(text, '\\', length);
+}
+
+/* Matches pattern's first component in the directory `done`, then goes on below each match. */
+static int add_matches(struct lookup *lookup, const char *done, const char *pattern,
+		       struct msb_error *err)
+{
+	size_t length;
+	autofree char *part = NULL;
+	autofree char *resolved = NULL;
+	autostrlist names = {0};
+	struct msb_entry entry;
+	int r;
+
+	pattern += strspn(pattern, "/");
+	length = strcspn(pattern, "/");
+	if (length == 0)
+		return add_path(lookup, done, err);
+	part = strndup(pattern, length);
+	if (!part)
+		return msb_error_memory(err);
+	r = resolve(lookup, done, &resolved, err);
+	if (r < 0)
+		return r;
+	r = edit_get(lookup->tree, resolved, &entry, err);
+	if (r < 0 || entry.type != MSB_DIRECTORY)
+		return r < 0 && r != -ENOENT && r != -ENOTDIR ? r : 0;
+	r = list_directory(lookup, resolved, &names, err);
+	for (size_t i = 0; r >= 0 && i < names.count; i++) {
+		autofree char *next = NULL;
+		int match = glob_match(part, names.items[i]);
+
+		if (match < 0)
+			return msb_error_say(err, EINVAL, "malformed pattern '%s'", part);
+		if (match == 0)
+			continue;
+		next = path_join(done, names.items[i]);
+		if (!next)
+			return msb_error_memory(err);
+		r = add_matches(lookup, next, pattern + length, err);
+	}
+	return r;
+}
+
+int selection_add(struct selection *selection, const struct selection_source *source,
+		  const char *pattern, struct msb_error *err)
+{
+	struct lookup lookup = {.selection = selection, .source = source};
+	AUTO(tree_edit_freep) struct tree_edit *opened = NULL;
+	autofree char *clean = path_join("/", pattern);
+	int r = 0;
+
+	if (!clean)
+		return msb_error_memory(err);
+	if (source->context) {
+		context_lock(source->context);
+		lookup.tree = context_tree(source->context);
+	} else {
+		r = tree_edit_new(selection->store, source->tree, &opened, err);
+		lookup.tree = opened;
+	}
+	if (r >= 0 && has_wildcard(clean, strlen(clean)))
+		r = add_matches(&lookup, "/", clean, err);
+	else if (r >= 0)
+		r = add_path(&lookup, clean, err);
+	if (source->context)
+		context_unlock(source->context);
+	return r;
+}
+
+int selection_add_file(struct selection *selection, struct store_writer *writer, const char *name,
+		       const void *bytes, size_t size, struct msb_error *err)
+{
+	struct msb_entry entry = {.type = MSB_FILE, .mode = 0644, .nlink = 1, .size = size};
+	char to[32];
+	int r = store_put(writer, bytes, size, &entry.digest, err);
+
+	if (r < 0)
+		return r;
+	snprintf(to, sizeof(to), "/%zu", selection->names.count);
+	r = edit_put(selection->tree, to, &entry, err);
+	if (r >= 0 && strlist_add(&selection->names, name) < 0)
+		r = msb_error_memory(err);
+	return r;
+}
+
+int selection_commit(struct selection *selection, struct store_writer *writer,
+		     struct msb_digest *ret_tree, struct msb_error *err)
+{
+	return edit_commit(selection->tree, writer, ret_tree, err);
+}

@@ -1,0 +1,51 @@
+/*
+ * What a COPY, an ADD or a bind mount takes: paths and patterns looked up in a source (the
+ * context, a stage, an image), gathered into a tree of their own. The selection's digest without
+ * times is what the step's key knows of the source; placing it reads no source any more.
+ */
+#ifndef SELECTION_H
+#define SELECTION_H
+
+#include <msb/cleanup.h>
+#include <msb/error.h>
+#include <msb/tree.h>
+
+#include "context.h"
+#include "ignore.h"
+#include "store_writer.h"
+#include "strlist.h"
+
+struct selection;
+
+int selection_new(struct msb_store *store, struct selection **ret, struct msb_error *err);
+void selection_free(struct selection *selection);
+DEFINE_AUTO(struct selection, selection_free)
+
+/* Where the following paths are looked up. tree for anything but the context. exclude may be
+ * NULL; its patterns are relative to each directory that is selected. */
+struct selection_source {
+	struct context *context;
+	const struct msb_digest *tree;
+	const struct ignore *exclude;
+};
+
+/*
+ * Adds what pattern matches (Go's filepath.Match, component by component); a symlink in the last
+ * place is followed inside the source. -ENOENT for a path without wildcards that is not there; a
+ * pattern that matches nothing adds nothing.
+ */
+int selection_add(struct selection *selection, const struct selection_source *source,
+		  const char *pattern, struct msb_error *err);
+
+/* Adds a file that stands in the Dockerfile. */
+int selection_add_file(struct selection *selection, struct store_writer *writer, const char *name,
+		       const void *bytes, size_t size, struct msb_error *err);
+
+/* Writes the selection's tree; to be called once, when all is added. */
+int selection_commit(struct selection *selection, struct store_writer *writer,
+		     struct msb_digest *ret_tree, struct msb_error *err);
+
+/* The base names in the order of adding; in the tree, item i is "/i". */
+const struct strlist *selection_names(const struct selection *selection);
+
+#endif
