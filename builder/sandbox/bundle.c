@@ -107,19 +107,24 @@ const char *const *sandbox_mount_points(void)
 	return points;
 }
 
-/* jansson's *_new functions take a value over and refuse NULL, so that a failure anywhere comes
- * out at the last call: a NULL document. */
+/* jansson refuses NULL wherever a value is put into another and releases what it was given with
+ * it, so that a failure anywhere comes out at the end: a NULL document. */
+
+/* list with value, both of which it takes over. */
+static json_t *append(json_t *list, json_t *value)
+{
+	if (json_array_append_new(list, value) == 0)
+		return list;
+	json_decref(list);
+	return NULL;
+}
 
 static json_t *list_of(const char *const *words)
 {
 	json_t *list = json_array();
 
-	for (; list && words && *words; words++) {
-		if (json_array_append_new(list, json_string(*words)) < 0) {
-			json_decref(list);
-			return NULL;
-		}
-	}
+	for (; words && *words; words++)
+		list = append(list, json_string(*words));
 	return list;
 }
 
@@ -127,13 +132,10 @@ static json_t *list_of_options(const char *options)
 {
 	json_t *list = json_array();
 
-	while (list && *options) {
+	while (*options) {
 		size_t length = strcspn(options, ",");
 
-		if (json_array_append_new(list, json_stringn(options, length)) < 0) {
-			json_decref(list);
-			return NULL;
-		}
+		list = append(list, json_stringn(options, length));
 		options += length + (options[length] == ',');
 	}
 	return list;
@@ -143,15 +145,12 @@ static json_t *capability_set(bool privileged)
 {
 	json_t *list = json_array();
 
-	for (size_t i = 0; list && i < CAPABILITY_COUNT; i++) {
+	for (size_t i = 0; i < CAPABILITY_COUNT; i++) {
 		if (!privileged && !(default_capabilities >> i & 1))
 			continue;
-		if (prctl(PR_CAPBSET_READ, i, 0, 0, 0) != 1) /* nobody can give what he has not */
-			continue;
-		if (json_array_append_new(list, json_string(capability_names[i])) < 0) {
-			json_decref(list);
-			return NULL;
-		}
+		/* Nobody can give what he has not. */
+		if (prctl(PR_CAPBSET_READ, i, 0, 0, 0) == 1)
+			list = append(list, json_string(capability_names[i]));
 	}
 	return list;
 }
@@ -162,7 +161,7 @@ static json_t *make_capabilities(const struct sandbox_command *command)
 	json_t *full = capability_set(command->privileged);
 	json_t *effective = command->uid == 0 ? json_incref(full) : json_array();
 
-	return json_pack("{s:O, s:o, s:o, s:[]}", "bounding", full, "permitted",
+	return json_pack("{s:o, s:o, s:o, s:[]}", "bounding", full, "permitted",
 			 json_incref(effective), "effective", effective, "inheritable");
 }
 
@@ -170,8 +169,8 @@ static json_t *make_user(const struct sandbox_command *command)
 {
 	json_t *groups = json_array();
 
-	for (size_t i = 0; groups && i < command->group_count; i++)
-		json_array_append_new(groups, json_integer(command->groups[i]));
+	for (size_t i = 0; i < command->group_count; i++)
+		groups = append(groups, json_integer(command->groups[i]));
 	return json_pack("{s:I, s:I, s:o}", "uid", (json_int_t)command->uid, "gid",
 			 (json_int_t)command->gid, "additionalGids", groups);
 }
@@ -218,24 +217,22 @@ static json_t *make_tmpfs(const struct sandbox_tmpfs *tmpfs)
 	return make_mount(tmpfs->target, "tmpfs", "tmpfs", options);
 }
 
+static json_t *make_bind(const struct sandbox_bind *bind)
+{
+	return make_mount(bind->target, "bind", bind->source,
+			  bind->read_only ? "rbind,rprivate,ro" : "rbind,rprivate,rw");
+}
+
 static json_t *make_mounts(const struct sandbox_command *command)
 {
 	json_t *list = json_array();
-	int r = list ? 0 : -1;
 
-	for (size_t i = 0; r == 0 && i < sizeof(standard_mounts) / sizeof(standard_mounts[0]); i++)
-		r = json_array_append_new(list, make_standard_mount(&standard_mounts[i], command));
-	for (size_t i = 0; r == 0 && i < command->tmpfs_count; i++)
-		r = json_array_append_new(list, make_tmpfs(&command->tmpfs[i]));
-	for (size_t i = 0; r == 0 && i < command->bind_count; i++)
-		r = json_array_append_new(
-			list, make_mount(command->binds[i].target, "bind", command->binds[i].source,
-					 command->binds[i].read_only ? "rbind,rprivate,ro"
-								     : "rbind,rprivate,rw"));
-	if (r < 0) {
-		json_decref(list);
-		return NULL;
-	}
+	for (size_t i = 0; i < sizeof(standard_mounts) / sizeof(standard_mounts[0]); i++)
+		list = append(list, make_standard_mount(&standard_mounts[i], command));
+	for (size_t i = 0; i < command->tmpfs_count; i++)
+		list = append(list, make_tmpfs(&command->tmpfs[i]));
+	for (size_t i = 0; i < command->bind_count; i++)
+		list = append(list, make_bind(&command->binds[i]));
 	return list;
 }
 
@@ -246,7 +243,7 @@ static json_t *make_linux(const struct sandbox_command *command)
 				       "mount", "type", "ipc", "type", "uts");
 
 	if (command->own_network)
-		json_array_append_new(namespaces, json_pack("{s:s}", "type", "network"));
+		namespaces = append(namespaces, json_pack("{s:s}", "type", "network"));
 	return json_pack("{s:o, s:o, s:o}", "namespaces", namespaces, "maskedPaths",
 			 list_of(command->privileged ? nothing : masked_paths), "readonlyPaths",
 			 list_of(command->privileged ? nothing : read_only_paths));
@@ -285,7 +282,7 @@ int bundle_write(const struct sandbox_command *command, struct msb_error *err)
 	if (r < 0)
 		return r;
 	document = make_document(command);
-	text = json_dumps(document, JSON_COMPACT);
+	text = document ? json_dumps(document, JSON_COMPACT) : NULL;
 	json_decref(document);
 	if (!text)
 		return msb_error_say(err, EINVAL,

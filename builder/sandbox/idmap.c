@@ -43,8 +43,7 @@ bool idmap_has_gid(gid_t gid)
 
 bool idmap_in_user_namespace(void)
 {
-	/* The first namespace maps everything to itself; no other can have this last id, as
-	 * that one never maps (uid_t)-2 and below in full to anybody else. */
+	/* The first namespace is born with all ids mapped to themselves (user_namespaces(7)). */
 	autofclose FILE *map = fopen("/proc/self/uid_map", "re");
 	uint32_t inside, outside, count;
 
@@ -91,7 +90,7 @@ static int add_ranges(const char *file, const char *name, uid_t uid, uint32_t se
 
 static int run_mapper(const struct strlist *words, struct msb_error *err)
 {
-	struct process_options options = {.stderr_fd = STDERR_FILENO};
+	struct process_options options = {0};
 	int status = 0;
 	pid_t pid = process_spawn((const char *const *)words->items, &options, err);
 	int r = pid < 0 ? pid : process_wait(pid, &status, err);
@@ -101,7 +100,7 @@ static int run_mapper(const struct strlist *words, struct msb_error *err)
 	if (status != 0)
 		return msb_error_say(
 			err, EPERM,
-			"'%s' refused the ranges of /etc/subuid and /etc/subgid; is it "
+			"'%s' does not grant the ranges of /etc/subuid and /etc/subgid; is it "
 			"setuid root?",
 			words->items[0]);
 	return 0;

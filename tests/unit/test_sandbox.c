@@ -45,6 +45,7 @@
 
 static char base[] = "/var/tmp/msb-sandbox-XXXXXX";
 static char root[64];
+static bool ordinary_user;
 static pid_t outside; /* a process that stays in the first mount namespace */
 
 static const char *const environment[] = {"PATH=/bin", "COLOUR=deep blue", NULL};
@@ -321,6 +322,19 @@ TEST(a_command_has_dockers_capabilities_and_privileged_ones_have_all)
 	assert_true(all >> 21 & 1); /* CAP_SYS_ADMIN */
 }
 
+TEST(a_users_command_has_no_capabilities_but_may_get_them_by_sudo)
+{
+	struct sandbox_command command = command_of(
+		SHELL("grep -e CapEff -e CapPrm -e CapBnd -e NoNewPrivs /proc/self/status"));
+	autooutcome outcome = {0};
+
+	command.uid = 1000;
+	command.gid = 1000;
+	run(&command, &outcome);
+	assert_string_equal(outcome.out, "CapPrm:\t0000000000000000\nCapEff:\t0000000000000000\n"
+					 "CapBnd:\t00000000a80425fb\nNoNewPrivs:\t0\n");
+}
+
 TEST(a_network_of_its_own_has_a_loopback_and_nothing_else)
 {
 	struct sandbox_command command =
@@ -396,9 +410,10 @@ static bool has_xattr(const char *path, const char *name)
 
 TEST(the_upper_directory_holds_what_a_command_changed)
 {
-	char upper[128], work[128], target[128], name[128];
-	struct sandbox_overlay overlay = {WORDS(root), path_of(upper, "up,per"),
-					  path_of(work, "work"), path_of(target, "merged")};
+	char upper[128], work[128], target[128], name[128], odd[128];
+	struct sandbox_overlay overlay = {WORDS(path_of(odd, "o:d\\d,"), root),
+					  path_of(upper, "up,per"), path_of(work, "work"),
+					  path_of(target, "merged")};
 	struct sandbox_command command = command_of(
 		SHELL("rm /bin/plain; echo new > /new; rm -r /tmp; mkdir /tmp; echo $(ls /)"));
 	struct msb_error err = {0};
@@ -407,6 +422,8 @@ TEST(the_upper_directory_holds_what_a_command_changed)
 	int r;
 
 	make_dir("up,per");
+	make_dir("o:d\\d,");
+	make_dir("o:d\\d,/opt");
 	make_dir("work");
 	make_dir("merged");
 	r = sandbox_overlay_mount(&overlay, &err);
@@ -415,7 +432,7 @@ TEST(the_upper_directory_holds_what_a_command_changed)
 	command.root = target;
 	run(&command, &outcome);
 	assert_ran(&outcome);
-	assert_string_equal(outcome.out, "bin dev mnt new proc sys tmp\n");
+	assert_string_equal(outcome.out, "bin dev mnt new opt proc sys tmp\n");
 	assert_int_equal(sandbox_overlay_unmount(target, &err), 0);
 
 	assert_int_equal(lstat(path_of(name, "up,per/new"), &st), 0);
@@ -426,6 +443,36 @@ TEST(the_upper_directory_holds_what_a_command_changed)
 	assert_int_equal(lstat(path_of(name, "up,per/mnt"), &st), -1);
 	assert_int_equal(lstat(path_of(name, "merged/bin"), &st), -1);
 	assert_int_equal(lstat(path_of(name, "root/bin/plain"), &st), 0);
+}
+
+/* Root's overlays alone have it; others copy, which is slower and never different. */
+TEST(a_change_of_mode_copies_no_content_where_the_kernel_allows_that)
+{
+	char upper[128], work[128], target[128], name[128];
+	struct sandbox_overlay overlay = {WORDS(root), path_of(upper, "up2"),
+					  path_of(work, "work2"), path_of(target, "merged2")};
+	struct sandbox_command command =
+		command_of(SHELL("chmod 700 /bin/busybox; mv /mnt /moved"));
+	struct msb_error err = {0};
+	autooutcome outcome = {0};
+	struct stat st;
+
+	make_dir("up2");
+	make_dir("work2");
+	make_dir("merged2");
+	assert_int_equal(sandbox_overlay_mount(&overlay, &err), 0);
+	command.root = target;
+	run(&command, &outcome);
+	assert_ran(&outcome);
+	assert_int_equal(sandbox_overlay_unmount(target, &err), 0);
+	assert_int_equal(lstat(path_of(name, "up2/bin/busybox"), &st), 0);
+	assert_int_equal(st.st_mode & 07777, 0700);
+	if (!ordinary_user) {
+		assert_true(has_xattr(name, "metacopy"));
+		assert_true(st.st_blocks < 64);
+		assert_true(has_xattr(path_of(name, "up2/moved"), "redirect"));
+	}
+	assert_int_equal(lstat(path_of(name, "up2/moved"), &st), 0);
 }
 
 TEST(an_overlay_without_its_directories_names_the_target)
@@ -598,9 +645,9 @@ TEST(a_user_without_subordinate_ids_is_told_where_they_are_given)
 static void install_busybox(void)
 {
 	static const char *const applets[] = {
-		"sh",   "awk",      "cat", "cut",  "df",    "echo",     "env",    "grep",
-		"head", "hostname", "id",  "ls",   "mkdir", "readlink", "rm",     "sleep",
-		"sort", "tail",     "tee", "test", "touch", "true",     "usleep", "wc",
+		"sh",   "awk",  "cat",      "cut",  "df",    "echo",  "env",      "grep", "chmod",
+		"mv",   "head", "hostname", "id",   "ls",    "mkdir", "readlink", "rm",   "sleep",
+		"sort", "tail", "tee",      "test", "touch", "true",  "usleep",   "wc",
 	};
 	static const char *const directories[] = {
 		"root",     "root/bin", "root/proc",   "root/sys",    "root/dev",
@@ -701,12 +748,14 @@ int main(int argc, char **argv)
 		cmocka_unit_test(proc_sys_and_dev_are_there),
 		cmocka_unit_test(kernel_settings_are_masked_or_read_only),
 		cmocka_unit_test(a_command_has_dockers_capabilities_and_privileged_ones_have_all),
+		cmocka_unit_test(a_users_command_has_no_capabilities_but_may_get_them_by_sudo),
 		cmocka_unit_test(a_network_of_its_own_has_a_loopback_and_nothing_else),
 		cmocka_unit_test(the_network_is_the_callers_otherwise),
 		cmocka_unit_test(
 			a_read_only_bind_refuses_to_be_written_and_a_writable_one_keeps_it),
 		cmocka_unit_test(a_tmpfs_has_the_size_it_is_given),
 		cmocka_unit_test(the_upper_directory_holds_what_a_command_changed),
+		cmocka_unit_test(a_change_of_mode_copies_no_content_where_the_kernel_allows_that),
 		cmocka_unit_test(an_overlay_without_its_directories_names_the_target),
 		cmocka_unit_test(mounts_are_not_seen_outside),
 		cmocka_unit_test(entering_twice_does_nothing_more),
@@ -732,6 +781,7 @@ int main(int argc, char **argv)
 	bool alone = strcmp(part, "alone") == 0;
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);
+	ordinary_user = *part || getuid() != 0;
 	if (*part && getuid() == 0 && become_user(!alone) < 0) {
 		perror("become an ordinary user");
 		return 1;
