@@ -8,6 +8,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/capability.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -67,10 +68,14 @@ static const char *const capability_names[] = {
 
 #define CAPABILITY_COUNT (sizeof(capability_names) / sizeof(capability_names[0]))
 
-/* Docker's defaults, by the same numbers. */
+#define BIT(capability)  (1ull << (capability))
+
+/* Docker's. */
 static const uint64_t default_capabilities =
-	1ull << 0 | 1ull << 1 | 1ull << 3 | 1ull << 4 | 1ull << 5 | 1ull << 6 | 1ull << 7 |
-	1ull << 8 | 1ull << 10 | 1ull << 13 | 1ull << 18 | 1ull << 27 | 1ull << 29 | 1ull << 31;
+	BIT(CAP_CHOWN) | BIT(CAP_DAC_OVERRIDE) | BIT(CAP_FOWNER) | BIT(CAP_FSETID) | BIT(CAP_KILL) |
+	BIT(CAP_SETGID) | BIT(CAP_SETUID) | BIT(CAP_SETPCAP) | BIT(CAP_NET_BIND_SERVICE) |
+	BIT(CAP_NET_RAW) | BIT(CAP_SYS_CHROOT) | BIT(CAP_MKNOD) | BIT(CAP_AUDIT_WRITE) |
+	BIT(CAP_SETFCAP);
 
 struct mount_row {
 	const char *target;
@@ -146,7 +151,7 @@ static json_t *capability_set(bool privileged)
 	json_t *list = json_array();
 
 	for (size_t i = 0; i < CAPABILITY_COUNT; i++) {
-		if (!privileged && !(default_capabilities >> i & 1))
+		if (!privileged && !(default_capabilities & BIT(i)))
 			continue;
 		/* Nobody can give what he has not. */
 		if (prctl(PR_CAPBSET_READ, i, 0, 0, 0) == 1)
