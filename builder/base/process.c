@@ -1,9 +1,13 @@
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -35,6 +39,28 @@ static int place_standard_fds(const struct process_options *options)
 	return 0;
 }
 
+/* Whoever holds the other end of report is the caller: without it there is nobody to die with,
+ * and the signal that would have said so was sent before it was asked for. */
+static int die_with_caller(int report)
+{
+	struct pollfd caller = {.fd = report};
+
+	if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0)
+		return -1;
+	if (poll(&caller, 1, 0) > 0 && caller.revents & POLLERR)
+		_exit(128 + SIGKILL);
+	return 0;
+}
+
+static int prepare(const struct process_options *options)
+{
+	int r = options->prepare ? options->prepare() : 0;
+
+	if (r < 0)
+		errno = -r;
+	return r;
+}
+
 static void become(const char *const *argv, const struct process_options *options, int report)
 {
 	sigset_t none;
@@ -43,12 +69,16 @@ static void become(const char *const *argv, const struct process_options *option
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	signal(SIGPIPE, SIG_DFL);
+	if (options->dies_with_caller && die_with_caller(report) < 0)
+		goto failed;
 	if (place_standard_fds(options) < 0)
 		goto failed;
 	for (const int *fd = options->keep; fd && *fd >= 0; fd++)
 		if (fcntl(*fd, F_SETFD, 0) < 0)
 			goto failed;
 	if (options->directory && chdir(options->directory) < 0)
+		goto failed;
+	if (prepare(options) < 0)
 		goto failed;
 	if (options->env)
 		execvpe(argv[0], (char *const *)(uintptr_t)argv,
@@ -62,6 +92,16 @@ failed:
 	_exit(127);
 }
 
+/* fork, into new namespaces if need be: unshare would move the calling thread's later children
+ * as well. */
+static pid_t fork_into(int namespaces)
+{
+	if (namespaces == 0)
+		return fork();
+	return (pid_t)syscall(SYS_clone, (unsigned long)(namespaces | SIGCHLD), NULL, NULL, NULL,
+			      NULL);
+}
+
 pid_t process_spawn(const char *const *argv, const struct process_options *options,
                     struct msb_error *err)
 {
@@ -71,8 +111,9 @@ pid_t process_spawn(const char *const *argv, const struct process_options *optio
 
 	if (pipe2(ends, O_CLOEXEC) < 0)
 		return msb_error_set(err, errno, "create a pipe");
-	pid = fork();
+	pid = fork_into(options->namespaces);
 	if (pid == 0) {
+		close(ends[0]);
 		become(argv, options, ends[1]);
 		_exit(127);
 	}

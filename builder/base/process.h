@@ -14,6 +14,14 @@ struct process_options {
 	int stdout_fd;
 	int stderr_fd;
 	const int *keep; /* further descriptors that stay open, ended by -1; NULL: none */
+	/* SIGKILL for the program as soon as the thread that spawned it is gone, which is also
+	 * when its whole process was killed. That thread has to stay until process_wait. */
+	bool dies_with_caller;
+	int namespaces; /* CLONE_NEW* to start in; with CLONE_NEWPID it is init there, so that all
+			 * it ever starts ends with it */
+	/* Called in the child before exec; like everything between fork and exec it may neither
+	 * allocate nor lock. 0 or a negative errno code, with which process_spawn then fails. */
+	int (*prepare)(void);
 };
 
 /* Starts argv[0] (looked up in PATH) with exactly the descriptors named in options. When the

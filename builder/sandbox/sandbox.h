@@ -24,7 +24,8 @@
  */
 int sandbox_enter(struct msb_error *err);
 
-/* -ENOENT with a remedy where no runtime is found. The name is a constant string. */
+/* crun, else runc; the one that MSB_RUNTIME names where that is set. -ENOENT with a remedy where
+ * none is found. The name is a constant string. */
 int sandbox_find_runtime(const char **ret_name, struct msb_error *err);
 
 struct sandbox_overlay {
@@ -81,10 +82,15 @@ struct sandbox_command {
 const char *const *sandbox_mount_points(void);
 
 /*
- * Runs to the end. *ret_status is the command's own, 0…255 (128 + signal; 127 for a program that
- * is not in the root, as a shell has it). The return value is negative only when the command could
- * not be run at all; the runtime's own words are then in err. The process ends when the
- * calling process dies. Thread-safe.
+ * Runs to the end. *ret_status is the command's own, 0…255: 128 + signal; 127 for a program that
+ * is not in the root and 126 for one that may not be executed, as a shell has them, after a
+ * sentence on stderr_fd. (A program that the kernel itself refuses, for want of its interpreter or
+ * being made for another machine, is the runtime's 1.) The return value is negative only when the
+ * command could not be run at all; the runtime's own words are then in err. Words and names must
+ * be UTF-8: -EILSEQ.
+ *
+ * The command and all it has started are gone on return, and soon after the calling thread or
+ * process dies. Thread-safe; needs sandbox_enter.
  */
 int sandbox_run(const struct sandbox_command *command, int *ret_status, struct msb_error *err);
 

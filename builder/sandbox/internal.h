@@ -1,0 +1,54 @@
+/* What the files of the sandbox share. */
+#ifndef SANDBOX_INTERNAL_H
+#define SANDBOX_INTERNAL_H
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+#include "buffer.h"
+#include "sandbox.h"
+
+/* True inside any user namespace but the host's first, whoever made it. */
+bool idmap_in_user_namespace(void);
+/* True when this process's user namespace has a name for the id. */
+bool idmap_has_uid(uid_t uid);
+bool idmap_has_gid(gid_t gid);
+
+/*
+ * Maps the ids of a process that is about to enter a user namespace: the caller becomes 0, and the
+ * subordinate ids of /etc/subuid and /etc/subgid follow by newuidmap and newgidmap; without any,
+ * the caller is alone. idmap_prepare comes before the unshare and leaves a child outside, which
+ * idmap_finish sets to work.
+ */
+struct idmap {
+	pid_t child; /* 0: nobody to ask, the caller maps itself */
+	int go;      /* owned; closing it tells the child that the namespace is there */
+	int answer;  /* owned; the child's struct msb_error, or nothing when it went well */
+	uid_t uid;
+	gid_t gid;
+};
+
+int idmap_prepare(struct idmap *ret, struct msb_error *err);
+int idmap_finish(struct idmap *idmap, struct msb_error *err);
+void idmap_done(struct idmap *idmap);
+
+/* Writes config.json (OCI runtime-spec 1.0, config.md) into command->scratch. */
+int bundle_write(const struct sandbox_command *command, struct msb_error *err);
+
+struct runtime {
+	const char *name;
+	const char *options[4]; /* before the subcommand; NULL-terminated */
+	/* What it says in its log of having failed; NULL when it does not. The caller owns it. */
+	char *(*find_failure)(const struct buffer *log);
+};
+
+int runtime_find(const struct runtime **ret, struct msb_error *err);
+/*
+ * Tells from the runtime's log what its exit status means. 0: the command's own, or 127 or 126
+ * because the program could not be executed, which the runtime has said on its stderr. Negative:
+ * the runtime failed, with its words in err.
+ */
+int runtime_judge(const struct runtime *runtime, const char *log, int status, int *ret_status,
+		  struct msb_error *err);
+
+#endif

@@ -1,0 +1,76 @@
+/* The mount namespace (and user namespace) in which everything of a build happens. */
+#include <errno.h>
+#include <linux/magic.h>
+#include <sched.h>
+#include <sys/mount.h>
+#include <sys/vfs.h>
+#include <unistd.h>
+
+#include "internal.h"
+
+#define CGROUPS "/sys/fs/cgroup"
+
+/* crun refuses hosts whose cgroups are a v1/v2 hybrid, although it is told to manage none. */
+static int settle_cgroups(struct msb_error *err)
+{
+	struct statfs fs;
+
+	if (statfs(CGROUPS, &fs) == 0 && fs.f_type == CGROUP2_SUPER_MAGIC)
+		return 0;
+	if (mount("cgroup2", CGROUPS, "cgroup2", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL) < 0)
+		return msb_error_set(err, errno, "mount cgroup2 on '" CGROUPS "'");
+	return 0;
+}
+
+/* Mounts of the host still come in and go (and are not kept alive by us), nothing goes out; what
+ * is mounted here reaches the namespaces that commands start in, and so does its end. */
+static int settle_propagation(struct msb_error *err)
+{
+	if (mount(NULL, "/", NULL, MS_REC | MS_SLAVE, NULL) < 0 ||
+	    mount(NULL, "/", NULL, MS_REC | MS_SHARED, NULL) < 0)
+		return msb_error_set(err, errno, "make the mounts of this process its own");
+	return 0;
+}
+
+static int enter_user_namespace(struct msb_error *err)
+{
+	struct idmap idmap;
+	int r = idmap_prepare(&idmap, err);
+
+	if (r < 0)
+		return r;
+	/* The cgroup namespace is there because cgroup2 may be mounted by its owner only. */
+	if (unshare(CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWCGROUP) < 0)
+		r = msb_error_set(err, errno,
+				  "create a user namespace (does sysctl "
+				  "user.max_user_namespaces or kernel.unprivileged_userns_clone "
+				  "forbid it?)");
+	else
+		r = idmap_finish(&idmap, err);
+	idmap_done(&idmap);
+	if (r < 0)
+		return r;
+	if (setresgid(0, 0, 0) < 0 || setresuid(0, 0, 0) < 0)
+		return msb_error_set(err, errno, "become root of the user namespace");
+	return 0;
+}
+
+int sandbox_enter(struct msb_error *err)
+{
+	/* Written while there is one thread. */
+	static bool entered;
+	int r;
+
+	if (entered)
+		return 0;
+	if (unshare(CLONE_NEWNS) < 0) {
+		if (errno != EPERM)
+			return msb_error_set(err, errno, "create a mount namespace");
+		r = enter_user_namespace(err);
+		if (r < 0)
+			return r;
+	}
+	entered = true;
+	r = settle_propagation(err);
+	return r < 0 ? r : settle_cgroups(err);
+}
