@@ -88,7 +88,7 @@ struct step_operation {
 
 const struct step_operation *step_operation_of(enum step_kind kind);
 
-extern const struct step_operation step_from, step_run, step_copy, step_workdir, step_config;
+extern const struct step_operation step_from, step_command, step_copy, step_workdir, step_config;
 
 /* step.c: all of one step, with its records and events. */
 int run_step(struct build *build, struct stage_run *stage, const struct step *step,

@@ -1,0 +1,205 @@
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+
+#include <msb/tree.h>
+
+#include "base_mount.h"
+#include "io.h"
+#include "process.h"
+
+#define READY_MS 10000
+#define MAX_SAID 1024
+
+/* A tree without any extended attribute is shown by a daemon that refuses to be asked for them:
+ * the overlay above asks on every lookup, and one refusal ends that for the whole mount. */
+enum flavour { PLAIN, WITH_XATTRS, FLAVOURS };
+
+struct daemon {
+	bool running;
+	pid_t pid;
+	int control; /* closing it ends the daemon */
+	char *path;  /* owned */
+};
+
+struct base_mount {
+	struct msb_store *store;
+	char *scratch;
+	pthread_mutex_t lock;
+	struct daemon daemons[FLAVOURS]; /* guarded by lock */
+};
+
+int base_mount_new(struct msb_store *store, const char *scratch, struct base_mount **ret,
+		   struct msb_error *err)
+{
+	AUTO(base_mount_freep) struct base_mount *mount = calloc(1, sizeof(*mount));
+
+	if (!mount)
+		return msb_error_memory(err);
+	pthread_mutex_init(&mount->lock, NULL);
+	mount->store = store;
+	mount->scratch = strdup(scratch);
+	if (!mount->scratch)
+		return msb_error_memory(err);
+	*ret = steal(&mount);
+	return 0;
+}
+
+static void stop(struct daemon *daemon)
+{
+	int status;
+
+	if (!daemon->running)
+		return;
+	/* Detached first: the daemon then ends whatever else happens. */
+	umount2(daemon->path, MNT_DETACH);
+	close(daemon->control);
+	process_wait(daemon->pid, &status, NULL);
+	rmdir(daemon->path);
+	daemon->running = false;
+}
+
+void base_mount_free(struct base_mount *mount)
+{
+	if (!mount)
+		return;
+	for (size_t i = 0; i < FLAVOURS; i++) {
+		stop(&mount->daemons[i]);
+		free(mount->daemons[i].path);
+	}
+	pthread_mutex_destroy(&mount->lock);
+	free(mount->scratch);
+	free(mount);
+}
+
+static bool usable(const char *path)
+{
+	return path && access(path, X_OK) == 0;
+}
+
+/* $MSB_FS, else beside this program, else where the build tree has it, else PATH. */
+static char *find_program(void)
+{
+	const char *named = getenv("MSB_FS");
+	char self[PATH_MAX];
+	ssize_t length = readlink("/proc/self/exe", self, sizeof(self) - 1);
+	static const char *const places[] = {"msbfs", "../../fs/msbfs", "../fs/msbfs"};
+
+	if (named)
+		return strdup(named);
+	self[length > 0 ? length : 0] = '\0';
+	for (size_t i = 0; i < sizeof(places) / sizeof(*places); i++) {
+		autofree char *path = NULL;
+		char *slash = strrchr(self, '/');
+
+		if (slash && asprintf(&path, "%.*s/%s", (int)(slash - self), self, places[i]) < 0)
+			return NULL;
+		if (usable(path))
+			return steal(&path);
+	}
+	return strdup("msbfs");
+}
+
+/* One byte means ready; anything else that comes, or nothing in time, means it is not. */
+static int wait_ready(int control, int said, struct msb_error *err)
+{
+	struct pollfd poll_control = {control, POLLIN, 0};
+	char ready, text[MAX_SAID + 1];
+	ssize_t n;
+	int r;
+
+	do
+		r = poll(&poll_control, 1, READY_MS);
+	while (r < 0 && errno == EINTR);
+	if (r == 0)
+		return msb_error_say(err, ETIMEDOUT, "msbfs was not ready within %d s",
+				     READY_MS / 1000);
+	if (r > 0 && recv(control, &ready, 1, MSG_DONTWAIT) == 1)
+		return 0;
+	n = recv(said, text, MAX_SAID, 0);
+	text[n > 0 ? n : 0] = '\0';
+	text[strcspn(text, "\n")] = '\0';
+	return msb_error_say(err, EIO, "show the step's base as a directory: %s",
+			     *text ? text : "msbfs ended at once");
+}
+
+static int start(struct base_mount *mount, enum flavour flavour, struct msb_error *err)
+{
+	struct daemon *daemon = &mount->daemons[flavour];
+	autofree char *program = find_program();
+	char options[64];
+	int control[2], said[2], status, r;
+
+	if (!daemon->path && asprintf(&daemon->path, "%s/base%d", mount->scratch, flavour) < 0) {
+		daemon->path = NULL;
+		return msb_error_memory(err);
+	}
+	if (!program)
+		return msb_error_memory(err);
+	if (mkdir(daemon->path, 0700) < 0 && errno != EEXIST)
+		return msb_error_set(err, errno, "create directory '%s'", daemon->path);
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, control) < 0)
+		return msb_error_set(err, errno, "create a socket pair");
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, said) < 0) {
+		close(control[0]);
+		close(control[1]);
+		return msb_error_set(err, errno, "create a socket pair");
+	}
+	snprintf(options, sizeof(options), "control=%d,suid,dev%s", control[1],
+		 flavour == PLAIN ? ",noxattr" : "");
+	{
+		const char *const argv[] = {
+			program,      "-f", "-o", options, msb_store_path(mount->store),
+			daemon->path, NULL};
+		const int keep[] = {control[1], -1};
+		struct process_options process = {.stderr_fd = said[1], .keep = keep};
+
+		daemon->pid = process_spawn(argv, &process, err);
+	}
+	close(control[1]);
+	close(said[1]);
+	r = daemon->pid < 0 ? (int)daemon->pid : wait_ready(control[0], said[0], err);
+	close(said[0]);
+	if (r < 0) {
+		close(control[0]);
+		if (daemon->pid > 0) {
+			kill(daemon->pid, SIGKILL);
+			process_wait(daemon->pid, &status, NULL);
+		}
+		return r;
+	}
+	daemon->control = control[0];
+	daemon->running = true;
+	return 0;
+}
+
+int base_mount_path(struct base_mount *mount, const struct msb_digest *tree, char **ret,
+		    struct msb_error *err)
+{
+	char text[MSB_DIGEST_TEXT];
+	struct msb_found root;
+	enum flavour flavour;
+	int r = msb_tree_find(mount->store, tree, "/", 0, &root, err);
+
+	if (r < 0)
+		return r;
+	flavour = root.entry.below & MSB_BELOW_XATTRS ? WITH_XATTRS : PLAIN;
+	msb_found_done(&root);
+	pthread_mutex_lock(&mount->lock);
+	if (!mount->daemons[flavour].running)
+		r = start(mount, flavour, err);
+	pthread_mutex_unlock(&mount->lock);
+	if (r < 0)
+		return r;
+	if (asprintf(ret, "%s/.trees/%s", mount->daemons[flavour].path,
+		     msb_digest_format(tree, text) + strlen("sha256:")) < 0)
+		return msb_error_memory(err);
+	return 0;
+}

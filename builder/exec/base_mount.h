@@ -1,0 +1,27 @@
+/*
+ * The trees a build's commands stand upon, as directories: a private msbfs of this build's own,
+ * started when the first command needs it and gone with the build. It is run through the flags a
+ * user would type.
+ */
+#ifndef BASE_MOUNT_H
+#define BASE_MOUNT_H
+
+#include <msb/cleanup.h>
+#include <msb/digest.h>
+#include <msb/error.h>
+#include <msb/store.h>
+
+struct base_mount;
+
+/* scratch: absolute path of a directory for mount points. Starts nothing yet. */
+int base_mount_new(struct msb_store *store, const char *scratch, struct base_mount **ret,
+		   struct msb_error *err);
+void base_mount_free(struct base_mount *mount);
+DEFINE_AUTO(struct base_mount, base_mount_free)
+
+/* The directory that shows tree; *ret is owned by the caller. Thread-safe. Waits at most some
+ * seconds for msbfs to be ready. */
+int base_mount_path(struct base_mount *mount, const struct msb_digest *tree, char **ret,
+		    struct msb_error *err);
+
+#endif

@@ -1,0 +1,103 @@
+/* The steps that need a page or less: FROM, WORKDIR, and all that only change the configuration. */
+#include <errno.h>
+#include <stdlib.h>
+
+#include "accounts.h"
+#include "internal.h"
+#include "io.h"
+
+static int empty_tree(struct step_run *run, struct msb_error *err)
+{
+	AUTO(tree_edit_freep) struct tree_edit *edit = NULL;
+	int r = tree_edit_new(run->build->store, NULL, &edit, err);
+
+	if (r >= 0)
+		r = edit_commit(edit, run->build->writer, &run->after, err);
+	return r;
+}
+
+static int execute_from(struct step_run *run, struct msb_error *err)
+{
+	const struct source *base = &run->stage->plan->base;
+	const struct base_image *image;
+	int r = 0;
+
+	switch (base->kind) {
+	case SOURCE_SCRATCH:
+		r = empty_tree(run, err);
+		break;
+	case SOURCE_STAGE:
+		run->after = run->build->stages[base->stage].tree;
+		break;
+	case SOURCE_IMAGE:
+		r = base_images_get(&run->build->images, base->image, &image, err);
+		if (r >= 0)
+			run->after = image->record->tree;
+		break;
+	case SOURCE_CONTEXT:
+		return msb_error_say(err, EINVAL, "a stage cannot start from the build context");
+	}
+	run->has_after = r >= 0;
+	return r;
+}
+
+const struct step_operation step_from = {.execute = execute_from};
+
+static int execute_config(struct step_run *run, struct msb_error *err)
+{
+	(void)err;
+	run->after = run->before;
+	run->has_after = true;
+	return 0;
+}
+
+const struct step_operation step_config = {.execute = execute_config, .cached = true};
+
+/* Makes the directory and its missing parents, owned by the user in effect. */
+static int execute_workdir(struct step_run *run, struct msb_error *err)
+{
+	AUTO(tree_edit_freep) struct tree_edit *edit = NULL;
+	autofree char *path = NULL;
+	struct msb_entry pattern = {.type = MSB_DIRECTORY, .mode = 0755, .nlink = 1}, there;
+	struct account owner;
+	int64_t now = io_now();
+	int r;
+
+	r = tree_edit_new(run->build->store, &run->before, &edit, err);
+	if (r >= 0)
+		r = edit_resolve(edit, run->step->directory, 0, &path, err);
+	if (r < 0)
+		return r;
+	if (edit_get(edit, path, &there, NULL) < 0) {
+		r = account_find(run->build->store, &run->before, run->step->user, &owner, err);
+		if (r < 0)
+			return r;
+		pattern.uid = owner.uid;
+		pattern.gid = owner.gid;
+		pattern.mtime_sec = now / 1000000000;
+		pattern.mtime_nsec = (uint32_t)(now % 1000000000);
+	}
+	r = edit_make_dirs(edit, path, &pattern, err);
+	if (r == -ENOTDIR)
+		return msb_error_say(err, ENOTDIR,
+				     "cannot make the working directory '%s': "
+				     "a component of it is not a directory",
+				     run->step->directory);
+	if (r >= 0)
+		r = edit_commit(edit, run->build->writer, &run->after, err);
+	run->has_after = r >= 0;
+	return r;
+}
+
+const struct step_operation step_workdir = {.execute = execute_workdir, .cached = true};
+
+const struct step_operation *step_operation_of(enum step_kind kind)
+{
+	static const struct step_operation *const operations[] = {
+		[STEP_FROM] = &step_from,       [STEP_RUN] = &step_command,
+		[STEP_COPY] = &step_copy,       [STEP_ADD] = &step_copy,
+		[STEP_WORKDIR] = &step_workdir, [STEP_CONFIG] = &step_config,
+	};
+
+	return operations[kind];
+}
