@@ -109,5 +109,7 @@ int msb_records_changed(struct msb_store *store, int64_t *ret_ns, struct msb_err
  * is 1. -ENOENT for a tree that no record ever named. And back. */
 int msb_records_tree_number(struct msb_store *store, const struct msb_digest *tree, uint32_t *ret,
 			    struct msb_error *err);
+int msb_records_numbered_tree(struct msb_store *store, uint32_t number, struct msb_digest *ret,
+			      struct msb_error *err);
 
 #endif

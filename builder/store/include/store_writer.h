@@ -8,7 +8,7 @@
  * overwrites them.
  *
  * A writer and all it hands out may be used by several threads at once, transactions excepted:
- * they are serialized, and store_begin() waits.
+ * they are serialized, and store_begin() waits. The thread that begins a transaction ends it.
  */
 #ifndef STORE_WRITER_H
 #define STORE_WRITER_H
@@ -43,33 +43,32 @@ int store_writer_scratch(struct store_writer *writer);
 const char *store_writer_scratch_path(struct store_writer *writer);
 
 /* Puts a blob that is in memory. A blob that is there already costs its digest. */
-int store_put(struct store_writer *writer, const void *bytes, size_t size,
-              struct msb_digest *ret, struct msb_error *err);
+int store_put(struct store_writer *writer, const void *bytes, size_t size, struct msb_digest *ret,
+	      struct msb_error *err);
 
 /* Puts size bytes of fd from its current offset; -EIO when fewer come. Large ones are reflinked
  * or copied sparsely by the kernel where it can. */
 int store_put_fd(struct store_writer *writer, int fd, uint64_t size, struct msb_digest *ret,
-                 struct msb_error *err);
+		 struct msb_error *err);
 
 /* Puts a regular file of the store's file system that nobody else writes to any more. A large one
  * is renamed in where possible: name may be gone afterwards. */
-int store_put_file(struct store_writer *writer, int dir, const char *name,
-                   struct msb_digest *ret, uint64_t *ret_size, struct msb_error *err);
+int store_put_file(struct store_writer *writer, int dir, const char *name, struct msb_digest *ret,
+		   uint64_t *ret_size, struct msb_error *err);
 
 /* Puts a blob whose size is known and whose bytes come piecemeal. Exactly one of finish and
  * abandon ends it; finish fails with -EIO when the bytes do not add up to size. */
 struct store_stream;
 int store_stream_begin(struct store_writer *writer, uint64_t size, struct store_stream **ret,
-                       struct msb_error *err);
+		       struct msb_error *err);
 int store_stream_write(struct store_stream *stream, const void *bytes, size_t size,
-                       struct msb_error *err);
-int store_stream_finish(struct store_stream *stream, struct msb_digest *ret,
-                        struct msb_error *err);
+		       struct msb_error *err);
+int store_stream_finish(struct store_stream *stream, struct msb_digest *ret, struct msb_error *err);
 void store_stream_abandon(struct store_stream *stream);
 
 /* One transaction: makes all that was put durable, then publishes it with the records that the
  * calls below add between begin and commit. store_rollback() after a failure keeps the blobs as
- * put-but-uncommitted. */
+ * put-but-uncommitted; a commit that fails has done it already. */
 int store_begin(struct store_writer *writer, struct msb_error *err);
 int store_commit(struct store_writer *writer, struct msb_error *err);
 void store_rollback(struct store_writer *writer);
@@ -78,20 +77,22 @@ void store_rollback(struct store_writer *writer);
 
 /* Inserts; build->id is ignored and the new one returned. */
 int store_add_build(struct store_writer *writer, const struct msb_build *build, int64_t *ret_id,
-                    struct msb_error *err);
+		    struct msb_error *err);
 int store_set_build(struct store_writer *writer, const struct msb_build *build,
-                    struct msb_error *err);
+		    struct msb_error *err);
 /* Insert or replace. */
 int store_set_stage(struct store_writer *writer, const struct msb_stage *stage,
-                    struct msb_error *err);
-int store_set_step(struct store_writer *writer, const struct msb_step *step,
-                   struct msb_error *err);
+		    struct msb_error *err);
+int store_set_step(struct store_writer *writer, const struct msb_step *step, struct msb_error *err);
 /* Gives image->name to this image, taking it from another; a NULL name keeps the image untagged
  * where it has no name yet. */
 int store_set_image(struct store_writer *writer, const struct msb_image *image,
-                    struct msb_error *err);
+		    struct msb_error *err);
 /* Takes one name away; the image itself goes when that was its last. -ENOENT. */
 int store_remove_image(struct store_writer *writer, const char *name, struct msb_error *err);
+/* An image that has no name. -ENOENT when there is none or it has one. */
+int store_remove_untagged_image(struct store_writer *writer, const struct msb_digest *id,
+				struct msb_error *err);
 
 /* The step cache: what a key led to. */
 struct cached_step {
@@ -102,31 +103,31 @@ struct cached_step {
 	int64_t duration_ns;
 };
 int store_cache_set(struct store_writer *writer, const struct msb_digest *key,
-                    const struct cached_step *step, struct msb_error *err);
+		    const struct cached_step *step, struct msb_error *err);
 /* Outside of a transaction too. -ENOENT without a message for a miss. */
 int store_cache_find(struct store_writer *writer, const struct msb_digest *key,
-                     struct cached_step *ret, struct msb_error *err);
+		     struct cached_step *ret, struct msb_error *err);
 
 /* Layers: the diff between two trees as a tar, known by the tar's digest (OCI: diff ID). */
 struct layer_record {
 	struct msb_digest parent; /* tree below; all zero bytes: none */
 	struct msb_digest tree;   /* tree above */
 	struct msb_digest diff_id;
-	uint64_t size;           /* of the tar */
-	bool has_blob;           /* came from outside: kept as it came */
-	struct msb_digest blob;  /* then: its compressed form */
+	uint64_t size;          /* of the tar */
+	bool has_blob;          /* came from outside: kept as it came */
+	struct msb_digest blob; /* then: its compressed form */
 	char media_type[96];
 };
 int store_layer_set(struct store_writer *writer, const struct layer_record *layer,
-                    struct msb_error *err);
+		    struct msb_error *err);
 int store_layer_find(struct store_writer *writer, const struct msb_digest *parent,
-                     const struct msb_digest *tree, struct layer_record *ret,
-                     struct msb_error *err);
+		     const struct msb_digest *tree, struct layer_record *ret,
+		     struct msb_error *err);
 /* The newest record with this diff ID on this parent tree; for loading an image whose layers are
  * here already. -ENOENT without a message. */
 int store_layer_find_diff(struct store_writer *writer, const struct msb_digest *parent,
-                          const struct msb_digest *diff_id, struct layer_record *ret,
-                          struct msb_error *err);
+			  const struct msb_digest *diff_id, struct layer_record *ret,
+			  struct msb_error *err);
 
 /* The stat cache of build contexts: a file that looks the same has the same content. */
 struct stat_key {
@@ -134,9 +135,9 @@ struct stat_key {
 	int64_t mtime_ns, ctime_ns;
 };
 int store_stat_set(struct store_writer *writer, const struct stat_key *key,
-                   const struct msb_digest *content, struct msb_error *err);
+		   const struct msb_digest *content, struct msb_error *err);
 /* -ENOENT without a message for a miss. */
-int store_stat_find(struct store_writer *writer, const struct stat_key *key,
-                    struct msb_digest *ret, struct msb_error *err);
+int store_stat_find(struct store_writer *writer, const struct stat_key *key, struct msb_digest *ret,
+		    struct msb_error *err);
 
 #endif

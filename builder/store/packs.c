@@ -1,0 +1,72 @@
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+
+#include <msb/cleanup.h>
+
+#include "io.h"
+#include "packs.h"
+
+const char *pack_name(uint32_t id, char name[PACK_NAME])
+{
+	snprintf(name, PACK_NAME, "packs/%08x.pack", (unsigned)id);
+	return name;
+}
+
+int packs_init(struct packs *packs)
+{
+	return -pthread_rwlock_init(&packs->lock, NULL);
+}
+
+void packs_done(struct packs *packs)
+{
+	for (size_t i = 0; i < PACKS_OPEN; i++)
+		if (packs->open[i].id)
+			close(packs->open[i].fd);
+	pthread_rwlock_destroy(&packs->lock);
+}
+
+/* Called and returns with the lock held for reading. The slot may be another pack's again on
+ * return when many packs are read at once: the caller looks anew. */
+static int fill_slot(struct packs *packs, int root, uint32_t id, struct msb_error *err)
+{
+	size_t slot = id % PACKS_OPEN;
+	char name[PACK_NAME];
+	int fd = openat(root, pack_name(id, name), O_RDONLY | O_CLOEXEC);
+
+	if (fd < 0 && errno == ENOENT)
+		return msb_error_say(err, EBADMSG, "damaged: '%s' is missing", name);
+	if (fd < 0)
+		return msb_error_set(err, errno, "open '%s'", name);
+	pthread_rwlock_unlock(&packs->lock);
+	pthread_rwlock_wrlock(&packs->lock);
+	if (packs->open[slot].id)
+		close(packs->open[slot].fd);
+	packs->open[slot].id = id;
+	packs->open[slot].fd = fd;
+	pthread_rwlock_unlock(&packs->lock);
+	pthread_rwlock_rdlock(&packs->lock);
+	return 0;
+}
+
+int packs_read(struct packs *packs, int root, uint32_t id, void *bytes, size_t size,
+	       uint64_t offset, struct msb_error *err)
+{
+	size_t slot = id % PACKS_OPEN;
+	ssize_t n;
+	int r = 0;
+
+	pthread_rwlock_rdlock(&packs->lock);
+	while (r == 0 && packs->open[slot].id != id)
+		r = fill_slot(packs, root, id, err);
+	n = r < 0 ? r : io_pread(packs->open[slot].fd, bytes, size, offset);
+	pthread_rwlock_unlock(&packs->lock);
+	if (r < 0)
+		return r;
+	if (n < 0)
+		return msb_error_set(err, (int)n, "read pack %08x", (unsigned)id);
+	if ((size_t)n < size)
+		return msb_error_say(err, EBADMSG, "damaged: pack %08x ends before byte %llu",
+				     (unsigned)id, (unsigned long long)(offset + size));
+	return 0;
+}

@@ -1,0 +1,48 @@
+/*
+ * Packs, as their readers see them: what their bytes mean, and descriptors that stay open.
+ *
+ * A pack is a header, then records one behind the other, each a multiple of 8 bytes long:
+ *
+ *     header   "msbpack\0", version u32, number of the pack u32
+ *     record   "BLOB", flags u32 (0), size of the blob u64, its digest (32 bytes),
+ *              the blob, zeros up to the next multiple of 8
+ *
+ * in little-endian order. So an index can be made anew from the packs alone.
+ */
+#ifndef PACKS_H
+#define PACKS_H
+
+#include <pthread.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include <msb/error.h>
+
+#define PACK_MAGIC       "msbpack"
+#define PACK_VERSION     1
+#define PACK_HEADER      16
+#define PACK_BLOB_MAGIC  "BLOB"
+#define PACK_BLOB_HEADER 48
+
+/* "packs/0123abcd.pack", beneath the root. */
+#define PACK_NAME 32
+const char *pack_name(uint32_t id, char name[PACK_NAME]);
+
+/* Descriptors of the packs read last. */
+#define PACKS_OPEN 128
+struct packs {
+	pthread_rwlock_t lock; /* held for reading while a descriptor is in use */
+	struct {
+		uint32_t id; /* 0: none */
+		int fd;
+	} open[PACKS_OPEN]; /* at id % PACKS_OPEN */
+};
+
+int packs_init(struct packs *packs);
+void packs_done(struct packs *packs);
+/* Exactly size bytes, or a negative code; -EBADMSG when the pack lacks them. */
+int packs_read(struct packs *packs, int root, uint32_t id, void *bytes, size_t size,
+	       uint64_t offset, struct msb_error *err);
+
+#endif

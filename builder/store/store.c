@@ -1,0 +1,331 @@
+/* Opening a store and reading blobs from it. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "buffer.h"
+#include "internal.h"
+#include "io.h"
+
+char *msb_store_default_root(void)
+{
+	const char *given = getenv("MSB_ROOT");
+	const char *data = getenv("XDG_DATA_HOME");
+	const char *home = getenv("HOME");
+	char *root = NULL;
+
+	if (given && *given)
+		return strdup(given);
+	if (geteuid() == 0)
+		return strdup("/var/lib/msb");
+	/* XDG Base Directory: a relative path is to be ignored. */
+	if (data && *data == '/')
+		return asprintf(&root, "%s/msb", data) < 0 ? NULL : root;
+	if (home && *home)
+		return asprintf(&root, "%s/.local/share/msb", home) < 0 ? NULL : root;
+	return NULL;
+}
+
+static int check_version(int root, const char *path, struct msb_error *err)
+{
+	autobuffer text = {0};
+	int r = io_read_file(root, "version", 4096, &text, err);
+
+	if (r == -ENOENT)
+		return msb_error_say(err, ENOENT, "there is no store in '%s'", path);
+	if (r < 0)
+		return msb_error_prefix(err, r, "store '%s'", path);
+	if (text.size != strlen(STORE_VERSION_LINE) ||
+	    memcmp(text.bytes, STORE_VERSION_LINE, text.size) != 0)
+		return msb_error_say(err, EPROTO,
+				     "store '%s' has another format than 'msb store 1', the one "
+				     "that this msb reads; use the msb that made it",
+				     path);
+	return 0;
+}
+
+static int init_locks(struct msb_store *store)
+{
+	int r = packs_init(&store->packs);
+
+	if (r < 0)
+		return r;
+	pthread_rwlock_init(&store->pending_lock, NULL);
+	for (size_t i = 0; i < STORE_READERS; i++)
+		pthread_mutex_init(&store->readers[i].lock, NULL);
+	return 0;
+}
+
+int msb_store_open(const char *root, struct msb_store **ret, struct msb_error *err)
+{
+	AUTO(msb_store_closep) struct msb_store *store = NULL;
+	autoclose int fd = open(root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int r;
+
+	if (fd < 0 && errno == ENOENT)
+		return msb_error_say(err, ENOENT, "there is no store in '%s'", root);
+	if (fd < 0)
+		return msb_error_set(err, errno, "open store '%s'", root);
+	r = check_version(fd, root, err);
+	if (r < 0)
+		return r;
+	store = calloc(1, sizeof(*store));
+	if (!store)
+		return msb_error_memory(err);
+	r = init_locks(store);
+	if (r < 0) {
+		free(steal(&store));
+		return msb_error_memory(err);
+	}
+	store->root = steal_fd(&fd);
+	store->path = strdup(root);
+	store->absolute = realpath(root, NULL);
+	if (!store->path || !store->absolute)
+		return msb_error_set(err, errno, "open store '%s'", root);
+	r = connection_open(&store->readers[0], store->absolute, CONNECTION_READ, err);
+	if (r < 0)
+		return r;
+	*ret = steal(&store);
+	return 0;
+}
+
+void msb_store_close(struct msb_store *store)
+{
+	if (!store)
+		return;
+	for (size_t i = 0; i < STORE_READERS; i++) {
+		connection_close(&store->readers[i]);
+		pthread_mutex_destroy(&store->readers[i].lock);
+	}
+	packs_done(&store->packs);
+	pthread_rwlock_destroy(&store->pending_lock);
+	close(store->root);
+	free(store->path);
+	free(store->absolute);
+	free(store);
+}
+
+int msb_store_directory(const struct msb_store *store)
+{
+	return store->root;
+}
+
+const char *msb_store_path(const struct msb_store *store)
+{
+	return store->path;
+}
+
+/* Each thread begins its search at a place of its own, so that it finds its connection with warm
+ * pages, and a program with one thread opens no second one. */
+static struct connection *take_connection(struct msb_store *store)
+{
+	static atomic_uint threads;
+	static _Thread_local unsigned seat;
+
+	if (seat == 0)
+		seat = atomic_fetch_add(&threads, 1) % STORE_READERS + 1;
+	for (unsigned i = 0; i < STORE_READERS; i++) {
+		struct connection *connection = &store->readers[(seat - 1 + i) % STORE_READERS];
+
+		if (pthread_mutex_trylock(&connection->lock) == 0)
+			return connection;
+	}
+	pthread_mutex_lock(&store->readers[seat - 1].lock);
+	return &store->readers[seat - 1];
+}
+
+int store_reader(struct msb_store *store, struct connection **ret, struct msb_error *err)
+{
+	autoreader *connection = take_connection(store);
+
+	if (!connection->db) {
+		int r = connection_open(connection, store->absolute, CONNECTION_READ, err);
+
+		if (r < 0)
+			return r;
+	}
+	*ret = steal(&connection);
+	return 0;
+}
+
+void store_reader_release(struct connection *connection)
+{
+	if (connection)
+		pthread_mutex_unlock(&connection->lock);
+}
+
+int store_find_committed(struct msb_store *store, const struct msb_digest *digest,
+			 struct msb_location *ret, struct msb_error *err)
+{
+	autoreader *connection = NULL;
+	int r = store_reader(store, &connection, err);
+
+	if (r < 0)
+		return r;
+	autoquery query = query_on(connection, "SELECT pack, offset, size FROM blob"
+					       " WHERE digest = ?");
+	query_bind_digest(&query, digest);
+	r = query_step(&query, err);
+	if (r == 1) {
+		ret->pack = (uint32_t)query_int(&query);
+		ret->offset = (uint64_t)query_int(&query);
+		ret->size = (uint64_t)query_int(&query);
+	}
+	return r;
+}
+
+static int find_pending(struct msb_store *store, const struct msb_digest *digest,
+			struct msb_location *ret, struct msb_error *err)
+{
+	int r = 0;
+
+	pthread_rwlock_rdlock(&store->pending_lock);
+	if (store->pending_find)
+		r = store->pending_find(store->writer, digest, ret, err);
+	pthread_rwlock_unlock(&store->pending_lock);
+	return r;
+}
+
+int msb_store_locate(struct msb_store *store, const struct msb_digest *digest,
+		     struct msb_location *ret, struct msb_error *err)
+{
+	struct msb_location location;
+	char text[MSB_DIGEST_TEXT];
+	int r = find_pending(store, digest, &location, err);
+
+	if (r == 0)
+		r = store_find_committed(store, digest, &location, err);
+	if (r < 0)
+		return r;
+	if (r == 0)
+		return msb_error_say(err, ENOENT, "store '%s' has no blob %s", store->path,
+				     msb_digest_format(digest, text));
+	*ret = location;
+	return 0;
+}
+
+static int open_large(struct msb_store *store, const struct msb_digest *digest,
+		      struct msb_error *err)
+{
+	char name[STORE_LARGE_NAME];
+	int fd = openat(store->root, store_large_name(digest, name), O_RDONLY | O_CLOEXEC);
+
+	if (fd < 0 && errno == ENOENT)
+		return msb_error_say(err, EBADMSG, "damaged: '%s' is missing", name);
+	if (fd < 0)
+		return msb_error_set(err, errno, "open '%s'", name);
+	return fd;
+}
+
+static int read_large(struct msb_store *store, const struct msb_digest *digest, void *bytes,
+		      size_t size, uint64_t offset, struct msb_error *err)
+{
+	char text[MSB_DIGEST_TEXT];
+	autoclose int fd = open_large(store, digest, err);
+	ssize_t n;
+
+	if (fd < 0)
+		return fd;
+	n = io_pread(fd, bytes, size, offset);
+	if (n < 0)
+		return msb_error_set(err, (int)n, "read blob %s", msb_digest_format(digest, text));
+	if ((size_t)n < size)
+		return msb_error_say(err, EBADMSG, "damaged: blob %s is cut short",
+				     msb_digest_format(digest, text));
+	return 0;
+}
+
+ssize_t msb_store_read(struct msb_store *store, const struct msb_digest *digest,
+		       const struct msb_location *location, void *bytes, size_t size,
+		       uint64_t offset, struct msb_error *err)
+{
+	int r;
+
+	if (offset >= location->size)
+		return 0;
+	if (size > location->size - offset)
+		size = (size_t)(location->size - offset);
+	if (location->pack)
+		r = packs_read(&store->packs, store->root, location->pack, bytes, size,
+			       location->offset + offset, err);
+	else
+		r = read_large(store, digest, bytes, size, offset, err);
+	if (r < 0)
+		return msb_error_prefix(err, r, "store '%s'", store->path);
+	return (ssize_t)size;
+}
+
+int msb_store_load(struct msb_store *store, const struct msb_digest *digest, size_t max,
+		   uint8_t **ret, size_t *ret_size, struct msb_error *err)
+{
+	struct msb_location location;
+	struct msb_digest found;
+	char text[MSB_DIGEST_TEXT];
+	autofree uint8_t *bytes = NULL;
+	ssize_t n;
+	int r = msb_store_locate(store, digest, &location, err);
+
+	if (r < 0)
+		return r;
+	if (location.size > max)
+		return msb_error_say(
+			err, EFBIG, "blob %s has %llu bytes, more than the %zu allowed",
+			msb_digest_format(digest, text), (unsigned long long)location.size, max);
+	bytes = malloc(location.size ? (size_t)location.size : 1);
+	if (!bytes)
+		return msb_error_memory(err);
+	n = msb_store_read(store, digest, &location, bytes, (size_t)location.size, 0, err);
+	if (n < 0)
+		return (int)n;
+	msb_digest_of(bytes, (size_t)n, &found);
+	if (!msb_digest_equal(&found, digest))
+		return msb_error_say(err, EBADMSG,
+				     "store '%s': damaged: the bytes of blob %s have changed",
+				     store->path, msb_digest_format(digest, text));
+	*ret = steal(&bytes);
+	*ret_size = (size_t)n;
+	return 0;
+}
+
+int msb_store_open_blob(struct msb_store *store, const struct msb_digest *digest, int *ret_fd,
+			struct msb_location *ret, struct msb_error *err)
+{
+	struct msb_location location;
+	char name[PACK_NAME];
+	int fd, r = msb_store_locate(store, digest, &location, err);
+
+	if (r < 0)
+		return r;
+	if (location.pack) {
+		fd = openat(store->root, pack_name(location.pack, name), O_RDONLY | O_CLOEXEC);
+		if (fd < 0)
+			return msb_error_set(err, errno, "store '%s': open '%s'", store->path,
+					     name);
+	} else {
+		fd = open_large(store, digest, err);
+		if (fd < 0)
+			return msb_error_prefix(err, fd, "store '%s'", store->path);
+	}
+	*ret_fd = fd;
+	*ret = location;
+	return 0;
+}
+
+int msb_store_totals(struct msb_store *store, struct msb_store_totals *ret, struct msb_error *err)
+{
+	autoreader *connection = NULL;
+	int r = store_reader(store, &connection, err);
+
+	if (r < 0)
+		return r;
+	autoquery query = query_on(connection, "SELECT blobs, bytes FROM meta");
+	r = query_step(&query, err);
+	if (r < 0)
+		return r;
+	ret->blobs = (uint64_t)query_int(&query);
+	ret->bytes = (uint64_t)query_int(&query);
+	return 0;
+}
