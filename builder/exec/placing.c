@@ -1,0 +1,207 @@
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "path.h"
+#include "placing.h"
+
+static bool ends_as_directory(const char *path)
+{
+	size_t length = strlen(path);
+
+	return length == 0 || path[length - 1] == '/' ||
+	       (length >= 2 && strcmp(path + length - 2, "/.") == 0);
+}
+
+int place_destination(const struct placing *placing, char **ret_path, bool *ret_directory,
+		      struct msb_error *err)
+{
+	autofree char *path = NULL;
+	struct msb_entry entry;
+	int r = edit_resolve(placing->edit, placing->dest, 0, &path, err);
+
+	if (r < 0)
+		return r;
+	r = edit_get(placing->edit, path, &entry, err);
+	if (r < 0 && r != -ENOENT && r != -ENOTDIR)
+		return r;
+	*ret_directory =
+		ends_as_directory(placing->dest) || (r >= 0 && entry.type == MSB_DIRECTORY);
+	*ret_path = steal(&path);
+	return 0;
+}
+
+static void dress(const struct placing *placing, struct msb_entry *entry)
+{
+	if (placing->set_owner) {
+		entry->uid = placing->uid;
+		entry->gid = placing->gid;
+	}
+	if (placing->mode && entry->type != MSB_SYMLINK)
+		entry->mode =
+			mode_change_apply(placing->mode, entry->mode, entry->type == MSB_DIRECTORY);
+}
+
+/* A directory that COPY makes on its way: not the source's owner and mode. */
+static struct msb_entry made_directory(const struct placing *placing)
+{
+	struct msb_entry made = {
+		.type = MSB_DIRECTORY,
+		.mode = 0755,
+		.nlink = 1,
+		.mtime_sec = placing->now / 1000000000,
+		.mtime_nsec = (uint32_t)(placing->now % 1000000000),
+	};
+
+	if (placing->set_owner) {
+		made.uid = placing->uid;
+		made.gid = placing->gid;
+	}
+	if (placing->mode && placing->mode->numeric)
+		made.mode = placing->mode->mode;
+	return made;
+}
+
+int place_directory(const struct placing *placing, const char *path, struct msb_error *err)
+{
+	struct msb_entry made = made_directory(placing);
+	int r = edit_make_dirs(placing->edit, path, &made, err);
+
+	if (r == -ENOTDIR)
+		return msb_error_say(err, ENOTDIR, "cannot copy to '%s': not a directory", path);
+	return r;
+}
+
+static int place_parent(const struct placing *placing, const char *path, struct msb_error *err)
+{
+	autofree char *parent = strdup(path);
+
+	if (!parent)
+		return msb_error_memory(err);
+	*strrchr(parent, '/') = '\0';
+	return place_directory(placing, parent, err);
+}
+
+static int place_entry(const struct placing *placing, const char *from_path,
+		       const struct msb_entry *entry, const char *path, struct msb_error *err);
+
+static int collect(void *context, const struct msb_entry *entry)
+{
+	return strlist_add_bytes(context, entry->name, entry->name_length);
+}
+
+static int place_children(const struct placing *placing, const char *from_path, const char *path,
+			  struct msb_error *err)
+{
+	autostrlist names = {0};
+	int r = edit_list(placing->from, from_path, collect, &names, err);
+
+	for (size_t i = 0; r >= 0 && i < names.count; i++) {
+		autofree char *child_from = path_join(from_path, names.items[i]);
+		autofree char *child_path = path_join(path, names.items[i]);
+		struct msb_entry entry;
+
+		if (!child_from || !child_path)
+			return msb_error_memory(err);
+		r = edit_get(placing->from, child_from, &entry, err);
+		if (r >= 0)
+			r = place_entry(placing, child_from, &entry, child_path, err);
+	}
+	return r;
+}
+
+/* Below what was named: a directory merges into a directory and gives it its own metadata; all
+ * else replaces what is there, but never a directory. */
+static int place_entry(const struct placing *placing, const char *from_path,
+		       const struct msb_entry *entry, const char *path, struct msb_error *err)
+{
+	bool plain = !placing->set_owner && !placing->mode;
+	struct msb_entry dressed = *entry, there;
+	int r = edit_get(placing->edit, path, &there, err);
+
+	if (r < 0 && r != -ENOENT)
+		return r;
+	if (r >= 0 && entry->type != MSB_DIRECTORY && there.type == MSB_DIRECTORY)
+		return msb_error_say(err, EISDIR, "cannot replace the directory '%s' with a file",
+				     path);
+	if (r >= 0 && entry->type == MSB_DIRECTORY && there.type != MSB_DIRECTORY)
+		return msb_error_say(err, ENOTDIR, "cannot copy to '%s': not a directory", path);
+	dress(placing, &dressed);
+	if (entry->type != MSB_DIRECTORY || (plain && r == -ENOENT))
+		return edit_graft(placing->edit, path, &dressed, 1, err);
+	dressed.digest = (struct msb_digest){0};
+	r = edit_put(placing->edit, path, &dressed, err);
+	return r < 0 ? r : place_children(placing, from_path, path, err);
+}
+
+/* The content of a named directory goes into the destination, which keeps or gets its own owner and
+ * mode. */
+static int place_content(const struct placing *placing, const char *from_path,
+			 const struct msb_entry *entry, const char *path, struct msb_error *err)
+{
+	bool plain = !placing->set_owner && !placing->mode;
+	struct msb_entry there, made = made_directory(placing);
+	int r = edit_get(placing->edit, path, &there, err);
+
+	if (r == -ENOENT && plain) {
+		r = place_parent(placing, path, err);
+		if (r < 0)
+			return r;
+		made.mtime_sec = entry->mtime_sec;
+		made.mtime_nsec = entry->mtime_nsec;
+		made.digest = entry->digest;
+		made.key = entry->key;
+		made.entries = entry->entries;
+		made.bytes = entry->bytes;
+		made.subdirectories = entry->subdirectories;
+		made.below = entry->below;
+		return edit_graft(placing->edit, path, &made, 1, err);
+	}
+	if (r < 0 && r != -ENOENT && r != -ENOTDIR)
+		return r;
+	r = place_directory(placing, path, err);
+	return r < 0 ? r : place_children(placing, from_path, path, err);
+}
+
+static int place_file(const struct placing *placing, const char *name,
+		      const struct msb_entry *entry, const char *dest, bool directory,
+		      struct msb_error *err)
+{
+	autofree char *path = directory ? path_join(dest, name) : strdup(dest);
+	struct msb_entry dressed = *entry, there;
+	int r;
+
+	if (!path)
+		return msb_error_memory(err);
+	r = place_parent(placing, path, err);
+	if (r < 0)
+		return r;
+	r = edit_get(placing->edit, path, &there, err);
+	if (r >= 0 && there.type == MSB_DIRECTORY)
+		return msb_error_say(err, EISDIR, "cannot replace the directory '%s' with a file",
+				     path);
+	if (r < 0 && r != -ENOENT)
+		return r;
+	dress(placing, &dressed);
+	return edit_graft(placing->edit, path, &dressed, 1, err);
+}
+
+int place_item(const struct placing *placing, size_t index, struct msb_error *err)
+{
+	autofree char *dest = NULL;
+	struct msb_entry entry;
+	bool directory;
+	char item[32];
+	int r = place_destination(placing, &dest, &directory, err);
+
+	if (r < 0)
+		return r;
+	snprintf(item, sizeof(item), "/%zu", index);
+	r = edit_get(placing->from, item, &entry, err);
+	if (r < 0)
+		return r;
+	if (entry.type == MSB_DIRECTORY)
+		return place_content(placing, item, &entry, dest, err);
+	return place_file(placing, placing->names->items[index], &entry, dest, directory, err);
+}
