@@ -14,8 +14,8 @@ build_packages=(
 )
 # To run its tests besides.
 test_packages=(
-    runc rsync attr acl jq zstd xz-utils bzip2 sqlite3 libcap2-bin e2fsprogs procps
-    python3 clang-format shellcheck
+    runc rsync attr acl jq zstd xz-utils bzip2 sqlite3 libcap2-bin e2fsprogs
+    mount python3 clang-format shellcheck
 )
 
 attempts=5

@@ -148,6 +148,12 @@ build() {
     fi
 }
 
+# unpack_tree REF FOLDER: any tree as files, without a mount; the folder is made.
+unpack_tree() {
+    mkdir "$2"
+    msb export "$1" | tar -C "$2" --numeric-owner --xattrs --xattrs-include='*' -xp
+}
+
 mount_store() {
     msb mount "$mnt"
     mountpoint -q "$mnt" || fail "msb mount returned, but $mnt is no mount point"
