@@ -27,7 +27,7 @@ export MSB_ROOT=$place/store
 export PATH=$top/build/tools/msb:$PATH
 
 # phase NAME COMMAND…: with the seconds it took. What it says goes to a log that is shown when it
-# fails.
+# fails. A function given to it joins its commands by &&: errexit does not hold inside "if".
 phase() {
     local name=$1 begin=$EPOCHREALTIME
 
@@ -47,23 +47,20 @@ show() {
 }
 
 compile() {
-    [[ -e $top/build/build.ninja ]] || meson setup "$top/build" "$top"
-    ninja -C "$top/build" -j "$(nproc)"
+    { [[ -e $top/build/build.ninja ]] || meson setup "$top/build" "$top"; } &&
+        ninja -C "$top/build" -j "$(nproc)"
 }
 
 import_bases() {
-    msb import --change 'CMD ["node"]' "$bases/node.tar" node
-    msb import --change 'CMD ["node"]' "$bases/node-alpine.tar" node:alpine
+    msb import --change 'CMD ["node"]' "$bases/node.tar" node &&
+        msb import --change 'CMD ["node"]' "$bases/node-alpine.tar" node:alpine
 }
 
 start_afresh() {
-    if mountpoint -q "$mnt"; then
-        msb umount "$mnt"
-    fi
-    rm -rf --one-file-system "$MSB_ROOT"
-    mkdir -p "$MSB_ROOT" "$mnt"
-    rm -rf "$place/tutorial"
-    cp -r "$top/tests/integration/tutorial" "$place/tutorial"
+    { ! mountpoint -q "$mnt" || umount "$mnt"; } &&
+        rm -rf --one-file-system "$MSB_ROOT" "$place/tutorial" &&
+        mkdir -p "$MSB_ROOT" "$mnt" &&
+        cp -r "$top/tests/integration/tutorial" "$place/tutorial"
 }
 
 leave() {

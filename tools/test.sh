@@ -86,7 +86,7 @@ tools/setup.sh
 
 phase "build"
 configure "$plain"
-configure "$watched" -Db_sanitize=address,undefined -Db_lundef=false
+configure "$watched" -Db_sanitize=address,undefined
 
 phase "unit and golden tests, watched by sanitizers"
 unit_tests "$watched"
