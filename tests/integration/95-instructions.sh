@@ -11,7 +11,6 @@ chmod 640 ctx/dir/file
 chown 1234:1234 ctx/dir/file
 echo packed >ctx/packed/inside
 tar -C ctx/packed -czf ctx/archive.tar.gz inside
-echo secret-value >secret
 dockerfile <<'END'
 # syntax=docker/dockerfile:1
 ARG BASE=busybox
@@ -56,11 +55,6 @@ version $VERSION
 two
 ADD archive.tar.gz /unpacked
 ADD dir/file /added
-RUN --mount=type=cache,target=/cache echo cached >> /cache/lines; wc -l < /cache/lines > /cache-lines
-RUN --mount=type=bind,from=parent,source=/etc,target=/theirs cp /theirs/passwd /their-passwd
-RUN --mount=type=secret,id=word cp /run/secrets/word /was-secret
-RUN --mount=type=tmpfs,target=/scratch echo x > /scratch/x
-RUN --network=none ip link | grep -c UP > /links
 VOLUME /data /more
 VOLUME ["/one", "/two"]
 EXPOSE 80 443/udp 8000-8002
@@ -69,7 +63,7 @@ HEALTHCHECK --interval=5s --retries=2 CMD test -e /exec
 ENTRYPOINT ["/bin/echo"]
 CMD shell form
 END
-build -t all --build-arg VERSION=9 --label last=one --secret id=word,src="$work/secret"
+build -t all --build-arg VERSION=9 --label last=one
 mount_store
 root=$mnt/images/all:latest
 msb inspect all >inspect
@@ -130,19 +124,6 @@ same "0:0 644" "$(stat -c '%u:%g %a' "$root/inline/one")"
 it "unpacks what is an archive and copies what is none"
 same packed "$(cat "$root/unpacked/inside")"
 same context "$(cat "$root/added")"
-
-it "mounts for a command what must not stay in the image"
-same 1 "$(tr -d ' ' <"$root/cache-lines")"
-cmp "$root/etc/passwd" "$root/their-passwd"
-same secret-value "$(cat "$root/was-secret")"
-same 1 "$(cat "$root/links")"
-for name in run/secrets scratch/x theirs/passwd cache/lines etc/resolv.conf; do
-    absent "$root/$name"
-done
-
-it "keeps a cache mount for the next build"
-build -t all --no-cache --build-arg VERSION=9 --secret id=word,src="$work/secret"
-same 2 "$(tr -d ' ' <"$root/cache-lines")"
 
 it "tells the image's history, newest first"
 msb history all >out
