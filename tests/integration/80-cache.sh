@@ -24,8 +24,8 @@ cached() {
 
     got=$(awk '
         match($0, /\[[a-z0-9]+ [0-9]+\/[0-9]+\] (RUN|COPY)/) { works[$1] = 1 }
-        /CACHED/ && $1 in works { hits[$1] = 1 }
-        END { print length(hits) }' "$work/log")
+        /CACHED/ && works[$1] { works[$1] = 0; hits++ }
+        END { print hits + 0 }' "$work/log")
     if [[ $got != "$1" ]]; then
         sed 's/^/    | /' "$work/log" >&2
     fi
