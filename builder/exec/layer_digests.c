@@ -112,7 +112,7 @@ static struct job *find(struct layer_digests *digests, const struct layer_pair *
 }
 
 /* Answers from the records where they know it; the thread starts with the first real work. */
-static int add_job(struct layer_digests *digests, const struct layer_pair *pair,
+static int add_job(struct layer_digests *digests, const struct layer_pair *pair, struct job **ret,
 		   struct msb_error *err)
 {
 	struct job *job = calloc(1, sizeof(*job)), **end = &digests->jobs;
@@ -139,18 +139,27 @@ static int add_job(struct layer_digests *digests, const struct layer_pair *pair,
 	while (*end)
 		end = &(*end)->next;
 	*end = job;
+	*ret = job;
 	pthread_cond_broadcast(&digests->changed);
 	return 0;
+}
+
+/* With the lock held: the job for pair, begun if nobody has. */
+static int find_or_add(struct layer_digests *digests, const struct layer_pair *pair,
+		       struct job **ret, struct msb_error *err)
+{
+	*ret = find(digests, pair);
+	return *ret ? 0 : add_job(digests, pair, ret, err);
 }
 
 int layer_digests_begin(struct layer_digests *digests, const struct layer_pair *pair,
 			struct msb_error *err)
 {
-	int r = 0;
+	struct job *job;
+	int r;
 
 	pthread_mutex_lock(&digests->lock);
-	if (!find(digests, pair))
-		r = add_job(digests, pair, err);
+	r = find_or_add(digests, pair, &job, err);
 	pthread_mutex_unlock(&digests->lock);
 	return r;
 }
@@ -159,19 +168,17 @@ int layer_digests_wait(struct layer_digests *digests, const struct layer_pair *p
 		       struct layer_record *ret, bool *ret_new, struct msb_error *err)
 {
 	struct job *job;
-	int r = layer_digests_begin(digests, pair, err);
+	int r;
 
-	if (r < 0)
-		return r;
 	pthread_mutex_lock(&digests->lock);
-	job = find(digests, pair);
-	while (job->state == QUEUED)
+	r = find_or_add(digests, pair, &job, err);
+	while (r >= 0 && job->state == QUEUED)
 		pthread_cond_wait(&digests->changed, &digests->lock);
-	if (job->state == FAILED) {
+	if (r >= 0 && job->state == FAILED) {
 		r = job->error.code;
 		if (err)
 			*err = job->error;
-	} else {
+	} else if (r >= 0) {
 		*ret = job->layer;
 		*ret_new = job->is_new;
 		job->is_new = false; /* whoever asked first records it */

@@ -144,6 +144,8 @@ static int add_history(struct step_run *run, int64_t created_ns, struct msb_erro
 	struct layer_pair pair = {run->before, run->after};
 	struct layer_pair *grown;
 
+	if (!entry.created_by)
+		return 0;
 	if (image_add_history(&stage->image, &entry) < 0)
 		return msb_error_memory(err);
 	if (created_ns > stage->image.created_ns)

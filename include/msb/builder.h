@@ -18,6 +18,9 @@
 #include <msb/records.h>
 #include <msb/tree_diff.h>
 
+/* Makes the store where it is missing, with its parents. */
+int msb_store_make(const char *root, struct msb_error *err);
+
 /* --- Building --------------------------------------------------------------------------- */
 
 struct msb_build_options {

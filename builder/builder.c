@@ -1,0 +1,251 @@
+/* The façade: what the command line can do, one screen per call. Start reading here. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "dockerfile.h"
+#include "exec.h"
+#include "image.h"
+#include "internal.h"
+#include "io.h"
+#include "layer.h"
+#include "path.h"
+#include "plan.h"
+#include "reference.h"
+
+int msb_store_make(const char *root, struct msb_error *err)
+{
+	int r = io_make_dirs(AT_FDCWD, root, 0755, err);
+
+	return r < 0 ? r : store_create(root, err);
+}
+
+int open_store(const char *root, struct msb_store **ret, struct msb_error *err)
+{
+	int r = msb_store_open(root, ret, err);
+
+	if (r == -ENOENT)
+		return msb_error_say(err, ENOENT,
+				     "there is no store at '%s' yet ('msb build', 'msb load' and "
+				     "'msb import' make one)",
+				     root);
+	return r;
+}
+
+int workshop_open(const char *root, struct workshop *ret, struct msb_error *err)
+{
+	int r = msb_store_make(root, err);
+
+	*ret = (struct workshop){0};
+	if (r >= 0)
+		r = msb_store_open(root, &ret->store, err);
+	if (r >= 0)
+		r = store_writer_open(ret->store, &ret->writer, err);
+	return r;
+}
+
+void workshop_done(struct workshop *workshop)
+{
+	store_writer_close(workshop->writer);
+	msb_store_close(workshop->store);
+}
+
+int msb_build(const char *root, const struct msb_build_options *options, msb_event_fn event,
+	      void *context, struct msb_build_result *result, struct msb_error *err)
+{
+	AUTO(workshop_done) struct workshop workshop;
+	struct exec_request request = {.options = options, .event = event, .context = context};
+	int r;
+
+	*result = (struct msb_build_result){0};
+	r = workshop_open(root, &workshop, err);
+	request.store = workshop.store;
+	request.writer = workshop.writer;
+	return r < 0 ? r : exec_build(&request, result, err);
+}
+
+void msb_build_result_done(struct msb_build_result *result)
+{
+	free(result->failed_stage);
+	free(result->excerpt);
+	free(result->failed_log);
+	*result = (struct msb_build_result){0};
+}
+
+int msb_image_load(const char *root, const char *path,
+		   int (*each)(void *context, const struct msb_image *image), void *context,
+		   struct msb_error *err)
+{
+	AUTO(workshop_done) struct workshop workshop;
+	int r = workshop_open(root, &workshop, err);
+
+	if (r < 0)
+		return r;
+	return image_load(workshop.store, workshop.writer, path, each, context, err);
+}
+
+static int no_base(void *context, const char *reference, const char *platform, struct config *ret,
+		   struct msb_error *err)
+{
+	(void)context, (void)platform, (void)ret;
+	return msb_error_say(err, EINVAL, "'%s' is not allowed in a change", reference);
+}
+
+/* Instructions applied to an empty configuration: a stage of nothing else says what they make. */
+static int apply_changes(const char *const *changes, struct config *ret, struct msb_error *err)
+{
+	AUTO(dockerfile_freep) struct dockerfile *dockerfile = NULL;
+	AUTO(plan_freep) struct plan *plan = NULL;
+	const struct strlist nothing = {0};
+	struct plan_inputs inputs = {
+		.build_args = &nothing, .labels = &nothing, .image_config = no_base};
+	const struct plan_stage *stage;
+	autobuffer text = {0};
+	int r;
+
+	buffer_string(&text, "FROM scratch\n");
+	for (; changes && *changes; changes++)
+		buffer_printf(&text, "%s\n", *changes);
+	if (!buffer_ok(&text))
+		return msb_error_memory(err);
+	r = dockerfile_parse("--change", (const char *)text.bytes, text.size, &dockerfile, err);
+	inputs.dockerfile = dockerfile;
+	if (r >= 0)
+		r = plan_make(&inputs, &plan, err);
+	if (r < 0)
+		return r;
+	stage = &plan->stages[0];
+	for (size_t i = 1; i < stage->step_count; i++)
+		if (plan->stage_count > 1 || stage->steps[i].kind == STEP_RUN ||
+		    stage->steps[i].kind == STEP_COPY || stage->steps[i].kind == STEP_ADD)
+			return msb_error_say(err, EINVAL,
+					     "--change: '%s' does more than change the "
+					     "configuration",
+					     stage->steps[i].text);
+	return config_copy(&stage->steps[stage->step_count - 1].config, ret) < 0
+		       ? msb_error_memory(err)
+		       : 0;
+}
+
+int msb_image_import(const char *root, const char *path, const char *name,
+		     const char *const *changes, const char *message, struct msb_digest *ret_id,
+		     struct msb_error *err)
+{
+	AUTO(workshop_done) struct workshop workshop = {0};
+	autofree char *normalized = NULL;
+	autoconfig config = {0};
+	struct msb_image *image = NULL;
+	int r = name ? reference_normalize(name, &normalized, err) : 0;
+
+	if (r >= 0)
+		r = apply_changes(changes, &config, err);
+	if (r >= 0)
+		r = workshop_open(root, &workshop, err);
+	if (r >= 0)
+		r = image_import(workshop.store, workshop.writer, path, normalized, &config,
+				 message, &image, err);
+	if (r >= 0)
+		*ret_id = image->id;
+	msb_images_free(image, image ? 1 : 0);
+	return r;
+}
+
+int msb_image_save(const char *root, const char *const *names, size_t count, int fd,
+		   struct msb_error *err)
+{
+	AUTO(msb_store_closep) struct msb_store *store = NULL;
+	int r = open_store(root, &store, err);
+
+	return r < 0 ? r : image_save(store, names, count, fd, err);
+}
+
+static int change_image(struct workshop *workshop,
+			int (*change)(struct workshop *workshop, void *context,
+				      struct msb_error *err),
+			void *context, struct msb_error *err)
+{
+	int r = store_begin(workshop->writer, err);
+
+	if (r < 0)
+		return r;
+	r = change(workshop, context, err);
+	if (r >= 0)
+		r = store_commit(workshop->writer, err);
+	if (r < 0)
+		store_rollback(workshop->writer);
+	return r;
+}
+
+static int set_image(struct workshop *workshop, void *context, struct msb_error *err)
+{
+	return store_set_image(workshop->writer, context, err);
+}
+
+int msb_image_tag(const char *root, const char *source, const char *name, struct msb_error *err)
+{
+	AUTO(workshop_done) struct workshop workshop = {0};
+	autofree char *normalized = NULL;
+	struct msb_image *image = NULL;
+	int r = reference_normalize(name, &normalized, err);
+
+	if (r >= 0)
+		r = workshop_open(root, &workshop, err);
+	if (r >= 0)
+		r = image_find(workshop.store, source, &image, err);
+	if (r >= 0) {
+		struct msb_image tagged = *image;
+
+		tagged.name = normalized;
+		r = change_image(&workshop, set_image, &tagged, err);
+	}
+	msb_images_free(image, image ? 1 : 0);
+	return r;
+}
+
+int msb_reference_split(const char *normalized, char **ret_repository, char **ret_tag,
+			struct msb_error *err)
+{
+	return reference_split(normalized, ret_repository, ret_tag, err);
+}
+
+int msb_find(const char *root, const char *ref, struct msb_place *ret, struct msb_error *err)
+{
+	AUTO(msb_store_closep) struct msb_store *store = NULL;
+	int r = open_store(root, &store, err);
+
+	return r < 0 ? r : find_place(store, ref, ret, err);
+}
+
+int msb_diff(const char *root, const char *before, const char *after, msb_diff_fn each,
+	     void *context, struct msb_error *err)
+{
+	AUTO(msb_store_closep) struct msb_store *store = NULL;
+	struct msb_place a, b;
+	int r = open_store(root, &store, err);
+
+	if (r >= 0)
+		r = find_place(store, before, &a, err);
+	if (r >= 0)
+		r = find_place(store, after, &b, err);
+	return r < 0 ? r : msb_tree_diff(store, &a.tree, &b.tree, each, context, err);
+}
+
+static int write_fd(void *context, const void *bytes, size_t size, struct msb_error *err)
+{
+	int r = io_write(*(const int *)context, bytes, size);
+
+	return r < 0 ? msb_error_set(err, r, "write the archive") : 0;
+}
+
+int msb_export(const char *root, const char *ref, int fd, struct msb_error *err)
+{
+	AUTO(msb_store_closep) struct msb_store *store = NULL;
+	const struct layer_sink sink = {write_fd, &fd};
+	struct msb_place place;
+	int r = open_store(root, &store, err);
+
+	if (r >= 0)
+		r = find_place(store, ref, &place, err);
+	return r < 0 ? r : layer_export(store, &place.tree, &sink, err);
+}

@@ -1,0 +1,363 @@
+/* One build from end to end: read, plan, record, run, publish. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/utsname.h>
+#include <unistd.h>
+
+#include "exec.h"
+#include "internal.h"
+#include "io.h"
+#include "path.h"
+#include "reference.h"
+#include "sandbox.h"
+
+#define MAX_DOCKERFILE (16u * 1024 * 1024)
+
+/* --- What is read before anything runs --- */
+
+/* Where the Dockerfile is: -f as it is, else in the context under either spelling. Owned. */
+static char *find_dockerfile(const struct msb_build_options *options)
+{
+	autofree char *path = NULL;
+
+	if (options->dockerfile)
+		return strdup(options->dockerfile);
+	path = path_join(options->context, "Dockerfile");
+	if (path && access(path, F_OK) < 0) {
+		autofree char *lower = path_join(options->context, "dockerfile");
+
+		if (lower && access(lower, F_OK) == 0)
+			return steal(&lower);
+	}
+	return steal(&path);
+}
+
+static int read_dockerfile(struct build *build, const char *path, struct msb_error *err)
+{
+	autobuffer text = {0};
+	bool from_stdin = strcmp(path, "-") == 0;
+	int r;
+
+	r = io_read_file(AT_FDCWD, from_stdin ? "/dev/stdin" : path, MAX_DOCKERFILE, &text, err);
+	if (r == -ENOENT)
+		return msb_error_say(err, ENOENT,
+				     "no Dockerfile at '%s' (name another one with -f)", path);
+	if (r < 0)
+		return r;
+	r = dockerfile_parse(from_stdin ? "Dockerfile" : path_base(path),
+			     text.bytes ? (const char *)text.bytes : "", text.size,
+			     &build->dockerfile, err);
+	if (r < 0)
+		return r;
+	build->dockerfile_text = buffer_text(&text);
+	return build->dockerfile_text ? 0 : msb_error_memory(err);
+}
+
+/* "<Dockerfile>.dockerignore" replaces the context's own. No file, no patterns. */
+static int read_ignore(const struct msb_build_options *options, const char *dockerfile,
+		       struct ignore **ret, struct msb_error *err)
+{
+	autofree char *own = NULL;
+	autofree char *common = path_join(options->context, ".dockerignore");
+	autobuffer text = {0};
+	const char *used;
+	int r = -ENOENT;
+
+	if (asprintf(&own, "%s.dockerignore", dockerfile) < 0)
+		own = NULL;
+	if (!own || !common)
+		return msb_error_memory(err);
+	used = access(own, F_OK) == 0 ? own : common;
+	*ret = NULL;
+	if (access(used, F_OK) < 0)
+		return 0;
+	r = io_read_file(AT_FDCWD, used, MAX_DOCKERFILE, &text, err);
+	if (r < 0)
+		return r;
+	return ignore_parse(path_base(used), text.bytes ? (const char *)text.bytes : "", text.size,
+			    ret, err);
+}
+
+/* --- The plan --- */
+
+static int base_config(void *context, const char *reference, const char *platform,
+		       struct config *ret, struct msb_error *err)
+{
+	struct build *build = context;
+	const struct base_image *image;
+	int r = base_images_get(&build->images, reference, &image, err);
+
+	(void)platform;
+	if (r < 0)
+		return r;
+	return config_copy(&image->image.config, ret) < 0 ? msb_error_memory(err) : 0;
+}
+
+/* NAME=VALUE, or NAME alone for this process's own value; an unset one is left out. */
+static int resolve_build_args(const char *const *given, struct strlist *ret)
+{
+	int r = 0;
+
+	for (; r >= 0 && given && *given; given++) {
+		const char *value = strchr(*given, '=') ? NULL : getenv(*given);
+
+		if (strchr(*given, '='))
+			r = strlist_add(ret, *given);
+		else if (value)
+			r = strlist_addf(ret, "%s=%s", *given, value);
+	}
+	return r;
+}
+
+static int copy_list(const char *const *given, struct strlist *ret)
+{
+	int r = 0;
+
+	for (; r >= 0 && given && *given; given++)
+		r = strlist_add(ret, *given);
+	return r;
+}
+
+/* This machine as OCI names it. Owned; NULL: no memory. */
+static char *own_platform(void)
+{
+	static const char *const names[][2] = {
+		{"x86_64", "amd64"},
+		{"aarch64", "arm64"},
+		{"armv7l", "arm/v7"},
+		{"i686", "386"},
+	};
+	struct utsname host;
+	const char *machine;
+	char *platform;
+
+	uname(&host);
+	machine = host.machine;
+	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++)
+		if (strcmp(machine, names[i][0]) == 0)
+			machine = names[i][1];
+	return asprintf(&platform, "linux/%s", machine) < 0 ? NULL : platform;
+}
+
+static int make_plan(struct build *build, struct msb_error *err)
+{
+	const struct msb_build_options *options = build->options;
+	autofree char *platform = own_platform();
+	autostrlist args = {0};
+	autostrlist labels = {0};
+	const struct plan_inputs inputs = {
+		.dockerfile = build->dockerfile,
+		.build_args = &args,
+		.target = options->target,
+		.labels = &labels,
+		.platform = platform,
+		.image_config = base_config,
+		.context = build,
+	};
+
+	if (!platform || resolve_build_args(options->build_args, &args) < 0 ||
+	    copy_list(options->labels, &labels) < 0)
+		return msb_error_memory(err);
+	if (options->platform && strcmp(options->platform, platform) != 0)
+		return msb_error_say(err, EOPNOTSUPP,
+				     "platform '%s' cannot be built here: this machine is %s",
+				     options->platform, platform);
+	return plan_make(&inputs, &build->plan, err);
+}
+
+static void set_network(struct build *build)
+{
+	enum run_network network = NETWORK_DEFAULT;
+
+	if (build->options->network && strcmp(build->options->network, "none") == 0)
+		network = NETWORK_NONE;
+	else if (build->options->network && strcmp(build->options->network, "host") == 0)
+		network = NETWORK_HOST;
+	for (size_t i = 0; i < build->plan->stage_count; i++)
+		for (size_t j = 0; j < build->plan->stages[i].step_count; j++)
+			if (build->plan->stages[i].steps[j].run.network == NETWORK_DEFAULT)
+				build->plan->stages[i].steps[j].run.network = network;
+}
+
+static bool wants(const struct plan *plan, enum step_kind kind)
+{
+	for (size_t i = 0; i < plan->stage_count; i++)
+		for (size_t j = 0; plan->stages[i].wanted && j < plan->stages[i].step_count; j++)
+			if (plan->stages[i].steps[j].kind == kind)
+				return true;
+	return false;
+}
+
+/* --- The stages --- */
+
+static int make_stages(struct build *build, struct msb_error *err)
+{
+	long cores = sysconf(_SC_NPROCESSORS_ONLN);
+	struct stage_run *stage;
+
+	build->workers_left =
+		build->options->jobs ? build->options->jobs : (size_t)(cores > 0 ? cores : 1);
+	build->stages = calloc(build->plan->stage_count, sizeof(*build->stages));
+	if (!build->stages)
+		return msb_error_memory(err);
+	for (size_t i = 0; i < build->plan->stage_count; i++)
+		build->stages[i].plan = &build->plan->stages[i];
+	stage = &build->stages[build->plan->target];
+	for (;;) {
+		stage->wants_layers = true;
+		if (stage->plan->base.kind != SOURCE_STAGE)
+			return 0;
+		stage = &build->stages[stage->plan->base.stage];
+	}
+}
+
+/* --- The build's own record --- */
+
+static int describe(struct build *build, struct msb_error *err)
+{
+	struct msb_build *record = &build->record;
+	autobuffer tags = {0};
+	int r;
+
+	for (const char *const *tag = build->options->tags; tag && *tag; tag++)
+		buffer_printf(&tags, "%s%s", tags.size ? " " : "", *tag);
+	record->tags = buffer_text(&tags);
+	record->started_ns = io_now();
+	record->dockerfile_name = build->dockerfile->name;
+	record->target = build->plan->stages[build->plan->target].label;
+	record->stage_count = build->plan->stage_count;
+	if (!record->tags)
+		return msb_error_memory(err);
+	r = store_put(build->writer, build->dockerfile_text, strlen(build->dockerfile_text),
+		      &record->dockerfile, err);
+	if (r >= 0)
+		r = store_begin(build->writer, err);
+	if (r < 0)
+		return r;
+	r = store_add_build(build->writer, record, &record->id, err);
+	if (r >= 0)
+		r = store_commit(build->writer, err);
+	if (r < 0)
+		store_rollback(build->writer);
+	build->result->build = record->id;
+	return r;
+}
+
+static int record_end(struct build *build, int outcome, const struct msb_error *failure,
+		      struct msb_error *err)
+{
+	autofree char *text = outcome < 0 ? strdup(failure->text) : NULL;
+	int r = store_begin(build->writer, err);
+
+	if (r < 0)
+		return r;
+	build->record.state = outcome < 0 ? MSB_FAILED : MSB_DONE;
+	build->record.finished_ns = io_now();
+	build->record.error = text;
+	r = store_set_build(build->writer, &build->record, err);
+	build->record.error = NULL;
+	if (r >= 0)
+		r = store_commit(build->writer, err);
+	if (r < 0)
+		store_rollback(build->writer);
+	return r;
+}
+
+static int open_context(struct build *build, const char *dockerfile, struct msb_error *err)
+{
+	struct ignore *ignore;
+	int r;
+
+	if (!wants(build->plan, STEP_COPY) && !wants(build->plan, STEP_ADD))
+		return 0;
+	r = read_ignore(build->options, dockerfile, &ignore, err);
+	if (r < 0)
+		return r;
+	return context_open(build->options->context, ignore, build->store, build->writer,
+			    &build->files, err);
+}
+
+static int prepare(struct build *build, struct msb_error *err)
+{
+	autofree char *dockerfile = find_dockerfile(build->options);
+	const char *runtime;
+	int r;
+
+	if (!dockerfile)
+		return msb_error_memory(err);
+	r = read_dockerfile(build, dockerfile, err);
+	if (r >= 0)
+		r = make_plan(build, err);
+	if (r < 0)
+		return r;
+	set_network(build);
+	if (wants(build->plan, STEP_RUN)) {
+		r = sandbox_find_runtime(&runtime, err);
+		if (r >= 0)
+			r = sandbox_enter(err);
+	}
+	if (r >= 0)
+		r = open_context(build, dockerfile, err);
+	if (r >= 0)
+		r = base_mount_new(build->store, store_writer_scratch_path(build->writer),
+				   &build->mount, err);
+	if (r >= 0)
+		r = layer_digests_new(build->store, build->writer, &build->digests, err);
+	return r < 0 ? r : make_stages(build, err);
+}
+
+static void build_done(struct build *build)
+{
+	layer_digests_free(build->digests);
+	base_mount_free(build->mount);
+	context_free(build->files);
+	for (size_t i = 0; build->stages && i < build->plan->stage_count; i++) {
+		image_done(&build->stages[i].image);
+		free(build->stages[i].layers);
+	}
+	free(build->stages);
+	plan_free(build->plan);
+	dockerfile_free(build->dockerfile);
+	free(build->dockerfile_text);
+	free(build->record.tags);
+	base_images_done(&build->images);
+	events_done(&build->events);
+	pthread_cond_destroy(&build->changed);
+	pthread_mutex_destroy(&build->lock);
+}
+
+int exec_build(const struct exec_request *request, struct msb_build_result *ret,
+	       struct msb_error *err)
+{
+	AUTO(build_done)
+	struct build build = {
+		.store = request->store,
+		.writer = request->writer,
+		.options = request->options,
+		.result = ret,
+		.lock = PTHREAD_MUTEX_INITIALIZER,
+		.changed = PTHREAD_COND_INITIALIZER,
+	};
+	struct msb_error failure = {0};
+	int r, recorded;
+
+	*ret = (struct msb_build_result){0};
+	events_init(&build.events, request->event, request->context);
+	base_images_init(&build.images, request->store);
+	r = prepare(&build, err);
+	if (r >= 0)
+		r = describe(&build, err);
+	if (r < 0)
+		return r;
+	r = run_stages(&build, &failure);
+	if (r >= 0)
+		r = publish_image(&build, &failure);
+	recorded = record_end(&build, r, &failure, r < 0 ? NULL : &failure);
+	if (r >= 0)
+		r = recorded;
+	if (r < 0 && err)
+		*err = failure;
+	return r;
+}

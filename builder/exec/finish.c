@@ -1,0 +1,134 @@
+/* The target's image: its layers' digests waited for, its documents written, its tags set. */
+#include <errno.h>
+#include <stdlib.h>
+
+#include "internal.h"
+#include "reference.h"
+
+/* The layers of the image, lowest first: the base image's as they are on record, then our own. */
+struct layers {
+	struct layer_record *items;
+	bool *is_new;
+	size_t count;
+};
+
+static void layers_done(struct layers *layers)
+{
+	free(layers->items);
+	free(layers->is_new);
+}
+
+/* The image that the stage's chain of bases starts from; NULL for scratch. */
+static int bottom_of(struct build *build, const struct stage_run *stage,
+		     const struct base_image **ret, struct msb_error *err)
+{
+	while (stage->plan->base.kind == SOURCE_STAGE)
+		stage = &build->stages[stage->plan->base.stage];
+	*ret = NULL;
+	if (stage->plan->base.kind != SOURCE_IMAGE)
+		return 0;
+	return base_images_get(&build->images, stage->plan->base.image, ret, err);
+}
+
+/* Each layer of the base, found by the tree below it and its diff ID. */
+static int base_layers(struct build *build, const struct base_image *base, struct layer_record *ret,
+		       struct msb_error *err)
+{
+	struct msb_digest parent = {0};
+
+	for (size_t i = 0; i < base->image.layer_count; i++) {
+		int r = store_layer_find_diff(build->writer, &parent, &base->image.diff_ids[i],
+					      &ret[i], err);
+
+		if (r == -ENOENT)
+			return msb_error_say(err, ENOENT,
+					     "layer %zu of image '%s' is not on record", i + 1,
+					     base->reference);
+		if (r < 0)
+			return r;
+		parent = ret[i].tree;
+	}
+	return 0;
+}
+
+static int collect_layers(struct build *build, struct stage_run *stage, struct layers *ret,
+			  struct msb_error *err)
+{
+	const struct base_image *base;
+	size_t below;
+	int r = bottom_of(build, stage, &base, err);
+
+	if (r < 0)
+		return r;
+	below = base ? base->image.layer_count : 0;
+	ret->items = calloc(below + stage->layer_count + 1, sizeof(*ret->items));
+	ret->is_new = calloc(below + stage->layer_count + 1, sizeof(*ret->is_new));
+	if (!ret->items || !ret->is_new)
+		return msb_error_memory(err);
+	if (base) {
+		r = base_layers(build, base, ret->items, err);
+		ret->count = below;
+	}
+	for (size_t i = 0; r >= 0 && i < stage->layer_count; i++) {
+		r = layer_digests_wait(build->digests, &stage->layers[i], &ret->items[ret->count],
+				       &ret->is_new[ret->count], err);
+		ret->count++;
+	}
+	return r;
+}
+
+static int set_names(struct build *build, const struct image *image, const struct layers *layers,
+		     const struct stage_run *stage, struct msb_error *err)
+{
+	static const char *const untagged[] = {NULL};
+	const char *const *tags = build->options->tags ? build->options->tags : untagged;
+	int r = 0;
+
+	do {
+		autofree char *name = NULL;
+		struct msb_image *record = NULL;
+
+		if (*tags)
+			r = reference_normalize(*tags, &name, err);
+		if (r >= 0)
+			r = image_put(build->writer, image, layers->items, &stage->tree, name,
+				      &record, err);
+		if (r >= 0) {
+			build->result->image = record->id;
+			build->result->manifest = record->manifest;
+			r = store_set_image(build->writer, record, err);
+		}
+		msb_images_free(record, record ? 1 : 0);
+	} while (r >= 0 && *tags && *++tags);
+	return r;
+}
+
+int publish_image(struct build *build, struct msb_error *err)
+{
+	struct stage_run *stage = &build->stages[build->plan->target];
+	const struct plan_stage *plan = stage->plan;
+	AUTO(layers_done) struct layers layers = {0};
+	struct image *image = &stage->image;
+	int r = collect_layers(build, stage, &layers, err);
+
+	if (r < 0)
+		return r;
+	for (size_t i = image->layer_count; r >= 0 && i < layers.count; i++)
+		r = image_add_layer(image, &layers.items[i].diff_id);
+	if (r >= 0)
+		r = config_copy(&plan->steps[plan->step_count - 1].config, &image->config);
+	if (r < 0)
+		return msb_error_memory(err);
+	build->result->tree = stage->tree;
+	r = store_begin(build->writer, err);
+	for (size_t i = 0; r >= 0 && i < layers.count; i++)
+		if (layers.is_new[i])
+			r = store_layer_set(build->writer, &layers.items[i], err);
+	if (r >= 0)
+		r = set_names(build, image, &layers, stage, err);
+	if (r >= 0)
+		r = store_commit(build->writer, err);
+	if (r < 0)
+		store_rollback(build->writer);
+	return r;
+}

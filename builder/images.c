@@ -1,0 +1,266 @@
+/* Looking at images and taking them away. */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include <jansson.h>
+
+#include "buffer.h"
+#include "image.h"
+#include "internal.h"
+#include "reference.h"
+
+/* --- inspect --- */
+
+static void free_json(json_t **json)
+{
+	json_decref(*json);
+}
+#define autojson AUTO(free_json) json_t
+
+static json_t *time_text(int64_t ns)
+{
+	time_t seconds = ns / 1000000000;
+	char text[64], whole[96];
+	struct tm tm;
+
+	gmtime_r(&seconds, &tm);
+	strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%S", &tm);
+	snprintf(whole, sizeof(whole), "%s.%09" PRId64 "Z", text, ns % 1000000000);
+	return json_string(whole);
+}
+
+/* Every name that this ID goes by, as people write them. */
+static json_t *names_of(const struct msb_image *images, size_t count, const struct msb_digest *id)
+{
+	autojson *names = json_array();
+
+	for (size_t i = 0; i < count; i++) {
+		autofree char *name = NULL;
+
+		if (!images[i].name || !msb_digest_equal(&images[i].id, id))
+			continue;
+		name = reference_familiar(images[i].name);
+		if (!name || json_array_append_new(names, json_string(name)) < 0)
+			return NULL;
+	}
+	return steal(&names);
+}
+
+static json_t *layers_of(const struct image *image)
+{
+	autojson *layers = json_array();
+	char text[MSB_DIGEST_TEXT];
+
+	for (size_t i = 0; i < image->layer_count; i++)
+		if (json_array_append_new(
+			    layers, json_string(msb_digest_format(&image->diff_ids[i], text))) < 0)
+			return NULL;
+	return json_pack("{s:s, s:O}", "Type", "layers", "Layers", layers);
+}
+
+static json_t *config_object(const struct config *config, struct msb_error *err)
+{
+	autofree char *text = NULL;
+
+	if (config_encode(config, &text, err) < 0)
+		return NULL;
+	return json_loads(text, 0, NULL);
+}
+
+/* Docker's object; takes nothing, owns what it returns. */
+static json_t *describe(const struct msb_image *record, const struct image *image, json_t *names,
+			struct msb_error *err)
+{
+	const char *author = image->config.author ? image->config.author : "";
+	json_t *config = config_object(&image->config, err);
+	char id[MSB_DIGEST_TEXT], tree[MSB_DIGEST_TEXT];
+
+	return json_pack(
+		"{s:s, s:o, s:[], s:s, s:s, s:o, s:s, s:o, s:s, s:s, s:I, s:o, s:s}", "Id",
+		msb_digest_format(&record->id, id), "RepoTags", names, "RepoDigests", "Parent", "",
+		"Comment", "", "Created", time_text(image->created_ns), "Author", author, "Config",
+		config, "Architecture", image->architecture ? image->architecture : "", "Os",
+		image->os ? image->os : "linux", "Size", (json_int_t)record->size, "RootFS",
+		layers_of(image), "Tree", msb_digest_format(&record->tree, tree));
+}
+
+int msb_image_inspect(const char *root, const char *name, char **ret, struct msb_error *err)
+{
+	AUTO(msb_store_closep) struct msb_store *store = NULL;
+	struct msb_image *record = NULL, *all = NULL;
+	autojson *object = NULL;
+	autoimage image = {0};
+	size_t count = 0;
+	int r = open_store(root, &store, err);
+
+	if (r >= 0)
+		r = image_find(store, name, &record, err);
+	if (r >= 0)
+		r = image_get(store, record, &image, err);
+	if (r >= 0)
+		r = msb_records_images(store, &all, &count, err);
+	if (r >= 0) {
+		object = describe(record, &image, names_of(all, count, &record->id), err);
+		*ret = object ? json_dumps(object, JSON_INDENT(4)) : NULL;
+		if (!*ret)
+			r = msb_error_memory(err);
+	}
+	msb_images_free(all, count);
+	msb_images_free(record, record ? 1 : 0);
+	return r;
+}
+
+/* --- history --- */
+
+void msb_history_free(struct msb_history_line *lines, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		free(lines[i].created_by);
+		free(lines[i].comment);
+	}
+	free(lines);
+}
+
+/* Sizes of the layers, lowest first. A layer nobody has on record has size 0. */
+static int layer_sizes(const char *root, const struct image *image, uint64_t *sizes,
+		       struct msb_error *err)
+{
+	AUTO(workshop_done) struct workshop workshop;
+	struct msb_digest parent = {0};
+	struct layer_record layer;
+	int r = workshop_open(root, &workshop, err);
+
+	for (size_t i = 0; r >= 0 && i < image->layer_count; i++) {
+		r = store_layer_find_diff(workshop.writer, &parent, &image->diff_ids[i], &layer,
+					  err);
+		if (r == -ENOENT)
+			return 0;
+		sizes[i] = layer.size;
+		parent = layer.tree;
+	}
+	return r;
+}
+
+static int fill_lines(const struct image *image, const uint64_t *sizes,
+		      struct msb_history_line *lines, struct msb_error *err)
+{
+	size_t layer = 0;
+
+	for (size_t i = 0; i < image->history_count; i++) {
+		const struct history *entry = &image->history[i];
+		struct msb_history_line *line = &lines[image->history_count - 1 - i];
+
+		line->created_ns = entry->created_ns;
+		line->empty_layer = entry->empty_layer;
+		line->created_by = strdup(entry->created_by ? entry->created_by : "");
+		line->comment = strdup(entry->comment ? entry->comment : "");
+		if (!line->created_by || !line->comment)
+			return msb_error_memory(err);
+		if (!entry->empty_layer && layer < image->layer_count)
+			line->size = sizes[layer++];
+	}
+	return 0;
+}
+
+int msb_image_history(const char *root, const char *name, struct msb_history_line **ret,
+		      size_t *ret_count, struct msb_error *err)
+{
+	AUTO(msb_store_closep) struct msb_store *store = NULL;
+	struct msb_history_line *lines = NULL;
+	struct msb_image *record = NULL;
+	autofree uint64_t *sizes = NULL;
+	autoimage image = {0};
+	int r = open_store(root, &store, err);
+
+	if (r >= 0)
+		r = image_find(store, name, &record, err);
+	if (r >= 0)
+		r = image_get(store, record, &image, err);
+	msb_images_free(record, record ? 1 : 0);
+	if (r < 0)
+		return r;
+	sizes = calloc(image.layer_count + 1, sizeof(*sizes));
+	lines = calloc(image.history_count + 1, sizeof(*lines));
+	if (sizes && lines)
+		r = layer_sizes(root, &image, sizes, err);
+	else
+		r = msb_error_memory(err);
+	if (r >= 0)
+		r = fill_lines(&image, sizes, lines, err);
+	if (r < 0) {
+		msb_history_free(lines, lines ? image.history_count : 0);
+		return r;
+	}
+	*ret = lines;
+	*ret_count = image.history_count;
+	return 0;
+}
+
+/* --- rm --- */
+
+static int count_names(struct msb_store *store, const struct msb_digest *id, size_t *ret,
+		       struct msb_error *err)
+{
+	struct msb_image *images;
+	size_t count;
+	int r = msb_records_images(store, &images, &count, err);
+
+	if (r < 0)
+		return r;
+	*ret = 0;
+	for (size_t i = 0; i < count; i++)
+		*ret += images[i].name && msb_digest_equal(&images[i].id, id);
+	msb_images_free(images, count);
+	return 0;
+}
+
+static int remove_name(struct workshop *workshop, const char *name, struct msb_error *err)
+{
+	int r = store_begin(workshop->writer, err);
+
+	if (r < 0)
+		return r;
+	r = store_remove_image(workshop->writer, name, err);
+	if (r >= 0)
+		r = store_commit(workshop->writer, err);
+	if (r < 0)
+		store_rollback(workshop->writer);
+	return r;
+}
+
+/* By name: that name. By ID: the image, which must not have several names. */
+int msb_image_remove(const char *root, const char *name, char **ret_said, struct msb_error *err)
+{
+	AUTO(workshop_done) struct workshop workshop;
+	struct msb_image *image = NULL;
+	autobuffer said = {0};
+	char id[MSB_DIGEST_TEXT];
+	size_t names = 0;
+	int r = workshop_open(root, &workshop, err);
+
+	if (r >= 0)
+		r = image_find(workshop.store, name, &image, err);
+	if (r >= 0)
+		r = count_names(workshop.store, &image->id, &names, err);
+	if (r >= 0 && !image->name && names > 1)
+		r = msb_error_say(err, EBUSY, "image '%s' has %zu names: remove it by each of them",
+				  name, names);
+	if (r >= 0) {
+		autofree char *familiar = image->name ? reference_familiar(image->name) : NULL;
+
+		msb_digest_format(&image->id, id);
+		r = remove_name(&workshop, image->name ? image->name : id, err);
+		if (familiar)
+			buffer_printf(&said, "Untagged: %s\n", familiar);
+		if (names <= 1)
+			buffer_printf(&said, "Deleted: %s\n", id);
+	}
+	msb_images_free(image, image ? 1 : 0);
+	if (r < 0)
+		return r;
+	*ret_said = buffer_text(&said);
+	return *ret_said ? 0 : msb_error_memory(err);
+}

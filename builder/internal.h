@@ -1,0 +1,27 @@
+/* For the files of the façade: one screen per public call, each naming the rooms it uses. */
+#ifndef BUILDER_INTERNAL_H
+#define BUILDER_INTERNAL_H
+
+#include <msb/builder.h>
+#include <msb/store.h>
+
+#include "store_writer.h"
+
+/* An opened store with its writer, for calls that change something. */
+struct workshop {
+	struct msb_store *store;
+	struct store_writer *writer;
+};
+
+/* Makes the store where it is missing. */
+int workshop_open(const char *root, struct workshop *ret, struct msb_error *err);
+void workshop_done(struct workshop *workshop);
+
+/* Opens for reading; a missing store is an error that says what to do. */
+int open_store(const char *root, struct msb_store **ret, struct msb_error *err);
+
+/* refs.c */
+int find_place(struct msb_store *store, const char *ref, struct msb_place *ret,
+	       struct msb_error *err);
+
+#endif

@@ -1,0 +1,95 @@
+/* What steps printed, out of the records. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "internal.h"
+#include "io.h"
+
+#define MAX_LOG (256u * 1024 * 1024)
+
+static int write_step(struct msb_store *store, const struct msb_stage *stage,
+		      const struct msb_step *step, bool heading, int fd, struct msb_error *err)
+{
+	autofree uint8_t *bytes = NULL;
+	size_t size = 0;
+	int r = 0;
+
+	if (step->has_log)
+		r = msb_store_load(store, &step->log, MAX_LOG, &bytes, &size, err);
+	if (r < 0)
+		return r;
+	if (heading && dprintf(fd, "[%s %zu/%zu] %s\n", stage->name ? stage->name : "",
+			       step->number, stage->step_count, step->expanded) < 0)
+		return msb_error_set(err, errno, "write the log");
+	r = size > 0 ? io_write(fd, bytes, size) : 0;
+	return r < 0 ? msb_error_set(err, r, "write the log") : 0;
+}
+
+/* number 0: all steps. */
+static int write_stage(struct msb_store *store, struct msb_stage *stage, size_t number, int fd,
+		       struct msb_error *err)
+{
+	struct msb_step *steps;
+	char index[32];
+	size_t count;
+	bool unnamed = !stage->name;
+	int r = msb_records_steps(store, stage->build, stage->index, &steps, &count, err);
+
+	if (r < 0)
+		return r;
+	snprintf(index, sizeof(index), "%zu", stage->index);
+	if (unnamed)
+		stage->name = index;
+	for (size_t i = 0; r >= 0 && i < count; i++)
+		if (number == 0 || steps[i].number == number)
+			r = write_step(store, stage, &steps[i], number == 0, fd, err);
+	if (unnamed)
+		stage->name = NULL;
+	msb_steps_free(steps, count);
+	return r;
+}
+
+/* stage SIZE_MAX: all of them. */
+static int write_build(struct msb_store *store, int64_t build, size_t stage, size_t step, int fd,
+		       struct msb_error *err)
+{
+	struct msb_stage *stages;
+	size_t count;
+	int r = msb_records_stages(store, build, &stages, &count, err);
+
+	if (r < 0)
+		return r;
+	for (size_t i = 0; r >= 0 && i < count; i++)
+		if (stage == SIZE_MAX || stages[i].index == stage)
+			r = write_stage(store, &stages[i], step, fd, err);
+	msb_stages_free(stages, count);
+	return r;
+}
+
+int msb_log(const char *root, const char *ref, int fd, struct msb_error *err)
+{
+	AUTO(msb_store_closep) struct msb_store *store = NULL;
+	struct msb_place place;
+	struct msb_build *build;
+	char *end;
+	long long id = strtoll(ref, &end, 10);
+	int r = open_store(root, &store, err);
+
+	if (r < 0)
+		return r;
+	/* A plain number is a stage where there is one of that number, else a build. */
+	r = find_place(store, ref, &place, err);
+	if (r >= 0 && place.build > 0)
+		return write_build(store, place.build, place.stage,
+				   strchr(ref, '@') ? place.step : 0, fd, err);
+	if (r >= 0)
+		return msb_error_say(err, EINVAL, "'%s' is an image: only builds have logs", ref);
+	if (r != -ENOENT || !*ref || *end || id <= 0)
+		return r;
+	r = msb_records_build(store, id, &build, err);
+	if (r < 0)
+		return r;
+	msb_builds_free(build, 1);
+	return write_build(store, id, SIZE_MAX, 0, fd, err);
+}

@@ -1,0 +1,189 @@
+/* The words that name a tree: "build", "0", "build@4", "7/build@4", "image:node", "tree:sha256:…".
+ */
+#include <ctype.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "image.h"
+#include "internal.h"
+
+struct ref {
+	int64_t build; /* 0: the newest */
+	char stage[256];
+	long step; /* 0: the newest */
+};
+
+static bool parse_number(const char *text, size_t length, long max, long *ret)
+{
+	long value = 0;
+
+	if (length == 0)
+		return false;
+	for (size_t i = 0; i < length; i++) {
+		if (!isdigit((unsigned char)text[i]) || value > max / 10)
+			return false;
+		value = value * 10 + (text[i] - '0');
+	}
+	*ret = value;
+	return value <= max;
+}
+
+/* [BUILD/]STAGE[@STEP]. False for what does not have that shape. */
+static bool parse_ref(const char *text, struct ref *ret)
+{
+	const char *slash = strchr(text, '/');
+	const char *at;
+	size_t length;
+	long build = 0;
+
+	*ret = (struct ref){0};
+	if (slash) {
+		if (!parse_number(text, (size_t)(slash - text), INT32_MAX, &build))
+			return false;
+		ret->build = build;
+		text = slash + 1;
+	}
+	at = strchr(text, '@');
+	length = at ? (size_t)(at - text) : strlen(text);
+	if (length == 0 || length >= sizeof(ret->stage) || memchr(text, '/', length) ||
+	    memchr(text, ':', length))
+		return false;
+	memcpy(ret->stage, text, length);
+	return !at ||
+	       (parse_number(at + 1, strlen(at + 1), INT32_MAX, &ret->step) && ret->step > 0);
+}
+
+static bool is_stage(const struct msb_stage *stage, const char *name)
+{
+	long index;
+
+	if (stage->name && strcasecmp(stage->name, name) == 0)
+		return true;
+	return parse_number(name, strlen(name), INT32_MAX, &index) && (size_t)index == stage->index;
+}
+
+/* The newest build that has any tree, as the mount's stages/ shows it. */
+static int newest_build(struct msb_store *store, int64_t *ret, struct msb_error *err)
+{
+	struct msb_build *builds;
+	size_t count;
+	int r = msb_records_builds(store, 64, &builds, &count, err);
+	bool found = false;
+
+	for (size_t i = 0; r >= 0 && i < count && !found; i++) {
+		struct msb_stage *stages;
+		size_t stage_count;
+
+		r = msb_records_stages(store, builds[i].id, &stages, &stage_count, err);
+		for (size_t j = 0; r >= 0 && j < stage_count; j++)
+			found |= stages[j].has_tree;
+		if (r >= 0)
+			msb_stages_free(stages, stage_count);
+		*ret = builds[i].id;
+	}
+	if (r >= 0)
+		msb_builds_free(builds, count);
+	return r < 0 ? r : found ? 0 : -ENOENT;
+}
+
+static int find_step(struct msb_store *store, const struct msb_stage *stage, long number,
+		     struct msb_place *ret, struct msb_error *err)
+{
+	struct msb_step *steps;
+	size_t count;
+	int r = msb_records_steps(store, stage->build, stage->index, &steps, &count, err);
+	int found = -ENOENT;
+
+	if (r < 0)
+		return r;
+	for (size_t i = 0; i < count; i++) {
+		if (steps[i].number != (size_t)number || !steps[i].has_tree)
+			continue;
+		ret->tree = steps[i].tree;
+		ret->step = steps[i].number;
+		found = 0;
+	}
+	msb_steps_free(steps, count);
+	if (found < 0)
+		return msb_error_say(err, ENOENT, "stage '%s' of build %lld has no step %ld",
+				     stage->name ? stage->name : "of that number",
+				     (long long)stage->build, number);
+	return 0;
+}
+
+/* -ENOENT without a message when the build has no such stage. */
+static int find_stage(struct msb_store *store, const struct ref *ref, struct msb_place *ret,
+		      struct msb_error *err)
+{
+	struct msb_stage *stages, *found = NULL;
+	int64_t build = ref->build;
+	size_t count;
+	int r = build ? 0 : newest_build(store, &build, err);
+
+	if (r >= 0)
+		r = msb_records_stages(store, build, &stages, &count, err);
+	if (r < 0)
+		return r;
+	for (size_t i = 0; i < count; i++)
+		if (is_stage(&stages[i], ref->stage) && stages[i].has_tree)
+			found = &stages[i]; /* of two with one name, the last */
+	if (!found) {
+		r = -ENOENT;
+	} else {
+		*ret = (struct msb_place){found->tree, build, found->index, found->step_count};
+		if (ref->step)
+			r = find_step(store, found, ref->step, ret, err);
+	}
+	msb_stages_free(stages, count);
+	return r;
+}
+
+static int find_image(struct msb_store *store, const char *name, struct msb_place *ret,
+		      struct msb_error *err)
+{
+	struct msb_image *image;
+	int r = image_find(store, name, &image, err);
+
+	if (r < 0)
+		return r;
+	*ret = (struct msb_place){.tree = image->tree};
+	msb_images_free(image, 1);
+	return 0;
+}
+
+int find_place(struct msb_store *store, const char *text, struct msb_place *ret,
+	       struct msb_error *err)
+{
+	struct msb_error said = {0};
+	struct msb_digest digest;
+	struct ref ref;
+	int r;
+
+	if (strncmp(text, "image:", 6) == 0)
+		return find_image(store, text + 6, ret, err);
+	if (strncmp(text, "tree:", 5) == 0) {
+		if (msb_digest_parse(text + 5, &digest) < 0)
+			return msb_error_say(err, EINVAL, "'%s' is not a digest", text + 5);
+		*ret = (struct msb_place){.tree = digest};
+		return 0;
+	}
+	if (parse_ref(text, &ref)) {
+		r = find_stage(store, &ref, ret, &said);
+		if (r >= 0)
+			return 0;
+		if (r != -ENOENT || said.code) {
+			if (err)
+				*err = said;
+			return r;
+		}
+	}
+	r = find_image(store, text, ret, &said);
+	if (r >= 0)
+		return 0;
+	return msb_error_say(err, r,
+			     "'%s' names neither a stage of a build nor an image ('msb stages' and "
+			     "'msb images' list them)",
+			     text);
+}
