@@ -67,11 +67,13 @@ static void put(struct output *out, const char *bytes, size_t size)
 
 static int check_size(const struct reader *reader, const struct output *out)
 {
+	size_t max = reader->words->max ? reader->words->max : WORDS_MAX;
+
 	if (out->text.failed || out->word.failed || out->failed)
 		return msb_error_memory(reader->err);
-	if (out->text.size > WORDS_MAX)
-		return msb_error_say(reader->err, E2BIG, "longer than %d KiB once expanded",
-				     WORDS_MAX >> 10);
+	if (out->text.size > max)
+		return msb_error_say(reader->err, E2BIG, "longer than %zu KiB once expanded",
+				     max >> 10);
 	return 0;
 }
 
@@ -434,5 +436,5 @@ int words_split(const struct words *words, const char *text, struct strlist *ret
 	if (r < 0)
 		return r;
 	end_word(&out);
-	return check_size(&(struct reader){.err = err}, &out);
+	return check_size(&(struct reader){.words = words, .err = err}, &out);
 }
