@@ -12,6 +12,7 @@
 #include <msb/cleanup.h>
 #include <msb/error.h>
 
+#include "config.h"
 #include "strlist.h"
 
 enum instruction_kind {
@@ -35,7 +36,7 @@ enum instruction_kind {
 	INSTRUCTION_WORKDIR,
 };
 
-/* --name=value; value NULL for a bare --name. */
+/* --name=value; a boolean's value is always "true" or "false". */
 struct flag {
 	char *name;
 	char *value;
@@ -43,7 +44,7 @@ struct flag {
 
 struct heredoc {
 	char *name;
-	char *body; /* raw bytes as written, leading tabs dropped for "<<-" */
+	char *body; /* raw text as written, leading tabs dropped for "<<-"; holds no NUL */
 	size_t size;
 	int descriptor; /* the number before "<<"; -1: none */
 	bool expand;    /* the name was not quoted */
@@ -63,11 +64,13 @@ struct instruction {
 	 *   FROM: image [, stage name in lower case]; ENV, LABEL: name, value, name, value…;
 	 *   ARG: "name" or "name=value" a word; exec forms: their members;
 	 *   shell forms of RUN, CMD, ENTRYPOINT: one item, the text; HEALTHCHECK: "NONE" or
-	 *   "CMD" and its text or members; ONBUILD: the trigger's text;
-	 *   the others: their words. */
+	 *   "CMD" and its text or members; ONBUILD: the trigger's text, heredocs included;
+	 *   COPY, ADD: sources and destination, heredocs left out; MAINTAINER, STOPSIGNAL, USER,
+	 *   WORKDIR: one item, the text; EXPOSE, VOLUME: their words. */
 	struct strlist args;
 	struct heredoc *heredocs;
 	size_t heredoc_count;
+	bool heredoc_alone; /* RUN: the heredoc is the whole command */
 };
 
 struct dockerfile {
@@ -79,12 +82,20 @@ struct dockerfile {
 
 /* name is used in messages alone. -EINVAL with "NAME:LINE: what (remedy)", or -ENOMEM. */
 int dockerfile_parse(const char *name, const char *text, size_t size, struct dockerfile **ret,
-                     struct msb_error *err);
+		     struct msb_error *err);
 void dockerfile_free(struct dockerfile *dockerfile);
 DEFINE_AUTO(struct dockerfile, dockerfile_free)
 
 /* One instruction by itself, as ONBUILD triggers are kept in images. */
 int dockerfile_parse_trigger(const char *name, int line, const char *text, char escape,
-                             struct dockerfile **ret, struct msb_error *err);
+			     struct dockerfile **ret, struct msb_error *err);
+
+/* The keyword in upper case. */
+const char *instruction_name(enum instruction_kind kind);
+/* The value of the first flag of that name, borrowed; NULL: not given. */
+const char *instruction_flag(const struct instruction *instruction, const char *name);
+/* What a HEALTHCHECK says; ret is overwritten and then owned by the caller. -EINVAL or -ENOMEM. */
+int instruction_healthcheck(const struct instruction *instruction, struct healthcheck *ret,
+			    struct msb_error *err);
 
 #endif

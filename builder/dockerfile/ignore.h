@@ -15,7 +15,7 @@ struct ignore;
 
 /* name is used in messages alone. */
 int ignore_parse(const char *name, const char *text, size_t size, struct ignore **ret,
-                 struct msb_error *err);
+		 struct msb_error *err);
 /* Is path (relative to the root, no leading slash, cleaned) left out? A NULL ignore leaves out
  * nothing. */
 bool ignore_match(const struct ignore *ignore, const char *path);

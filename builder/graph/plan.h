@@ -20,7 +20,7 @@
 #include "strlist.h"
 
 enum step_kind {
-	STEP_FROM,    /* the base tree itself; always step 1 of a stage */
+	STEP_FROM, /* the base tree itself; always step 1 of a stage */
 	STEP_RUN,
 	STEP_COPY,
 	STEP_ADD,
@@ -52,7 +52,7 @@ struct inline_file {
 struct copy_step {
 	struct source from;
 	struct strlist sources; /* as written, expanded; without the inline files */
-	char *dest;             /* absolute, not cleaned of a trailing slash; owned */
+	char *dest;             /* absolute; a trailing slash says "a directory"; owned */
 	struct inline_file *files;
 	size_t file_count;
 	char *chown; /* NULL: none; owned */
@@ -68,10 +68,13 @@ struct copy_step {
 struct run_mount {
 	enum { MOUNT_BIND, MOUNT_CACHE, MOUNT_TMPFS, MOUNT_SECRET, MOUNT_SSH } kind;
 	struct source from;
-	char *id, *source, *target, *env; /* NULL: not given; target absolute; owned */
+	/* Absolute target, cleaned; NULL for a secret that is only a variable. source: "/" by
+	 * default, NULL for kinds without one. id: by default what the kind derives it from.
+	 * env: the secret's variable, or NULL. Owned. */
+	char *id, *source, *target, *env;
 	bool read_only, required;
 	enum { SHARING_SHARED, SHARING_PRIVATE, SHARING_LOCKED } sharing;
-	uint32_t uid, gid, mode;
+	uint32_t uid, gid, mode; /* mode: the kind's default where not given */
 	bool has_mode;
 	uint64_t size; /* tmpfs; 0: no limit */
 };
@@ -79,10 +82,10 @@ struct run_mount {
 enum run_network { NETWORK_DEFAULT, NETWORK_NONE, NETWORK_HOST };
 
 struct run_step {
-	struct strlist argv; /* SHELL and the text, or the exec form */
-	struct strlist env;  /* the image's and the declared ARGs, as the command sees it */
+	struct strlist argv;       /* SHELL and the text, or the exec form */
+	struct strlist env;        /* the image's and the declared ARGs, as the command sees it */
 	struct strlist hidden_env; /* proxies that were not declared: seen by the command, but
-	                              neither in the key nor in the history */
+				      neither in the key nor in the history */
 	/* RUN <<X with a "#!" body: the script, which argv[0] names by its path in the root. */
 	struct inline_file *script; /* NULL: none; owned */
 	struct run_mount *mounts;
@@ -93,17 +96,17 @@ struct run_step {
 
 struct step {
 	enum step_kind kind;
-	size_t number; /* 1 is FROM, as "[build 1/5]" shows it */
+	size_t number; /* from 1, which is FROM; every instruction has one: "[build 1/5]" */
 	int line;      /* of the Dockerfile, first and last; for a trigger: of its FROM */
 	int end_line;
-	char *text;          /* as written, continuations joined: "COPY app.js ." ; owned */
-	char *expanded;      /* with its variables' values, for people; owned */
-	char *created_by;    /* for the image's history; owned */
-	bool empty_layer;    /* history: makes no layer (STEP_CONFIG, WORKDIR / …) */
-	bool from_trigger;   /* an ONBUILD of the base */
+	char *text;           /* as written, continuations joined: "COPY app.js ." ; owned */
+	char *expanded;       /* with its variables' values, for people; owned */
+	char *created_by;     /* for the image's history; NULL: no entry (FROM, ONBUILD); owned */
+	bool empty_layer;     /* history: makes no layer (STEP_CONFIG, WORKDIR / …) */
+	bool from_trigger;    /* an ONBUILD of the base */
 	struct config config; /* of the stage after this step; env holds no ARGs */
-	char *user;          /* in effect before the step, for RUN and WORKDIR; NULL: root */
-	char *directory;     /* working directory before the step, absolute; for WORKDIR: the new one */
+	char *user;           /* in effect before the step, for RUN and WORKDIR; NULL: root */
+	char *directory; /* working directory before the step, absolute; for WORKDIR: the new one */
 	struct copy_step copy; /* STEP_COPY, STEP_ADD */
 	struct run_step run;   /* STEP_RUN */
 };
@@ -113,8 +116,8 @@ struct plan_stage {
 	char *name;  /* lower case; NULL: none; owned */
 	char *label; /* name, or the index in decimal: what progress shows; owned */
 	struct source base;
-	char *platform; /* as written and expanded; NULL: none; owned */
-	struct step *steps;
+	char *platform;     /* as written and expanded; NULL: none; owned */
+	struct step *steps; /* none where the stage is not wanted */
 	size_t step_count;
 	size_t *needs; /* stages that it reads from, base included; ascending; owned */
 	size_t need_count;
@@ -132,11 +135,11 @@ struct plan_inputs {
 	const struct strlist *build_args; /* NAME=VALUE */
 	const char *target;               /* stage name or number; NULL: the last */
 	const struct strlist *labels;     /* --label NAME=VALUE, applied to the target's end */
-	const char *platform;             /* "linux/amd64": BUILD… and TARGET… arguments */
+	const char *platform; /* "linux/amd64": BUILD… and TARGET… arguments; NULL: none of them */
 	/* The configuration of base image `reference`, only called for stages that are wanted.
-	 * Fills ret, which the caller releases. */
+	 * Fills ret, which the caller releases. NULL: every base image is bare. */
 	int (*image_config)(void *context, const char *reference, const char *platform,
-	                    struct config *ret, struct msb_error *err);
+			    struct config *ret, struct msb_error *err);
 	void *context;
 };
 

@@ -1,0 +1,58 @@
+#include <ctype.h>
+#include <stdbool.h>
+#include <string.h>
+
+#include "suggest.h"
+
+enum { LONGEST = 64, FURTHEST = 2 };
+
+static size_t least(size_t a, size_t b, size_t c)
+{
+	size_t ab = a < b ? a : b;
+
+	return ab < c ? ab : c;
+}
+
+/* Levenshtein's distance, one row of the table at a time. Both are at most LONGEST long. */
+static size_t distance(const char *a, const char *b)
+{
+	size_t row[LONGEST + 1], width = strlen(b);
+
+	for (size_t j = 0; j <= width; j++)
+		row[j] = j;
+	for (size_t i = 0; a[i]; i++) {
+		size_t diagonal = row[0];
+
+		row[0] = i + 1;
+		for (size_t j = 0; j < width; j++) {
+			size_t above = row[j + 1];
+			bool same = tolower((unsigned char)a[i]) == tolower((unsigned char)b[j]);
+
+			row[j + 1] = least(above + 1, row[j] + 1, diagonal + !same);
+			diagonal = above;
+		}
+	}
+	return row[width];
+}
+
+const char *suggest(const char *word, const char *const *candidates, size_t count)
+{
+	size_t length = strnlen(word, LONGEST + 1), best = FURTHEST + 1;
+	const char *found = NULL;
+
+	if (length > LONGEST)
+		return NULL;
+	for (size_t i = 0; i < count; i++) {
+		size_t d;
+
+		if (!candidates[i] || strnlen(candidates[i], LONGEST + 1) > LONGEST)
+			continue;
+		d = distance(word, candidates[i]);
+		/* A word that would have to change whole is not meant. */
+		if (d < best && d < length && d < strlen(candidates[i])) {
+			best = d;
+			found = candidates[i];
+		}
+	}
+	return found;
+}

@@ -1,0 +1,236 @@
+/* Stages: their FROM lines, and what a name means where a stage may be named. */
+#include <ctype.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "internal.h"
+#include "suggest.h"
+
+enum { STAGES_MAX = 10000 };
+
+/* A number in decimal, as stages have them. */
+static bool is_number(const char *text, size_t *ret)
+{
+	size_t digits = strspn(text, "0123456789");
+
+	if (digits == 0 || text[digits])
+		return false;
+	*ret = digits > 6 ? STAGES_MAX : (size_t)atol(text);
+	return true;
+}
+
+/* The last stage of that name among the first count; count for none. */
+static size_t find_stage(const struct plan *plan, size_t count, const char *name)
+{
+	for (size_t i = count; i-- > 0;)
+		if (plan->stages[i].name && strcasecmp(plan->stages[i].name, name) == 0)
+			return i;
+	return count;
+}
+
+static int set_source(struct source *source, enum source_kind kind, size_t stage, const char *image,
+		      struct msb_error *err)
+{
+	*source = (struct source){.kind = kind, .stage = stage};
+	if (image)
+		source->image = strdup(image);
+	return image && !source->image ? msb_error_memory(err) : 0;
+}
+
+int stage_push(struct planner *planner, size_t stage, struct msb_error *err)
+{
+	if (planner->pending_count == planner->pending_capacity) {
+		size_t capacity = planner->pending_capacity ? planner->pending_capacity * 2 : 16;
+		size_t *grown = reallocarray(planner->pending, capacity, sizeof(*grown));
+
+		if (!grown)
+			return msb_error_memory(err);
+		planner->pending = grown;
+		planner->pending_capacity = capacity;
+	}
+	planner->pending[planner->pending_count++] = stage;
+	return 0;
+}
+
+int stage_need(struct planner *planner, struct plan_stage *stage, size_t needed,
+	       struct msb_error *err)
+{
+	size_t *grown, at = 0;
+
+	while (at < stage->need_count && stage->needs[at] < needed)
+		at++;
+	if (at < stage->need_count && stage->needs[at] == needed)
+		return 0;
+	grown = reallocarray(stage->needs, stage->need_count + 1, sizeof(*grown));
+	if (!grown)
+		return msb_error_memory(err);
+	stage->needs = grown;
+	memmove(grown + at + 1, grown + at, (stage->need_count - at) * sizeof(*grown));
+	grown[at] = needed;
+	stage->need_count++;
+	return stage_push(planner, needed, err);
+}
+
+int stage_reference(struct planner *planner, struct plan_stage *stage, const char *from,
+		    struct source *ret, struct msb_error *err)
+{
+	const struct plan *plan = planner->plan;
+	size_t found;
+	int r;
+
+	if (is_number(from, &found)) {
+		if (found >= plan->stage_count)
+			return msb_error_say(err, EINVAL,
+					     "invalid stage index %s (the stages are 0 to %zu)",
+					     from, plan->stage_count - 1);
+	} else {
+		found = find_stage(plan, stage->index, from);
+		if (found == stage->index)
+			found = find_stage(plan, plan->stage_count, from);
+	}
+	if (found == stage->index)
+		return msb_error_say(err, EINVAL, "circular dependency detected on stage: %s",
+				     from);
+	if (found > stage->index && found < plan->stage_count)
+		return msb_error_say(err, EINVAL,
+				     "cannot copy from stage '%s', it needs to be defined before "
+				     "current stage",
+				     from);
+	if (found == plan->stage_count)
+		return strcmp(from, "scratch") == 0 ? set_source(ret, SOURCE_SCRATCH, 0, NULL, err)
+						    : set_source(ret, SOURCE_IMAGE, 0, from, err);
+	r = stage_need(planner, stage, found, err);
+	return r < 0 ? r : set_source(ret, SOURCE_STAGE, found, NULL, err);
+}
+
+/* FROM's image: earlier stages only, and an image where there is none. */
+static int find_base(struct planner *planner, struct plan_stage *stage, const char *base,
+		     struct msb_error *err)
+{
+	size_t found;
+
+	if (strcmp(base, "scratch") == 0)
+		return set_source(&stage->base, SOURCE_SCRATCH, 0, NULL, err);
+	if (!is_number(base, &found) || found >= stage->index)
+		found = find_stage(planner->plan, stage->index, base);
+	if (found < stage->index)
+		return set_source(&stage->base, SOURCE_STAGE, found, NULL, err);
+	return set_source(&stage->base, SOURCE_IMAGE, 0, base, err);
+}
+
+static int read_platform(struct planner *planner, struct plan_stage *stage,
+			 const struct instruction *from, struct msb_error *err)
+{
+	struct words words = {.escape = planner->file->escape, .env = &planner->globals};
+	const char *platform = instruction_flag(from, "platform");
+	int r;
+
+	if (!platform)
+		return 0;
+	r = words_expand(&words, platform, &stage->platform, err);
+	if (r < 0)
+		return r;
+	if (!*stage->platform)
+		return msb_error_say(err, EINVAL, "empty platform value from expression %s",
+				     platform);
+	return 0;
+}
+
+static int read_from(struct planner *planner, struct plan_stage *stage,
+		     const struct instruction *from, struct msb_error *err)
+{
+	struct words words = {.escape = planner->file->escape, .env = &planner->globals};
+	autofree char *base = NULL;
+	int r;
+
+	if (from->args.count > 1 && replace_text(&stage->name, from->args.items[1]) < 0)
+		return msb_error_memory(err);
+	if (stage->name ? replace_text(&stage->label, stage->name) < 0
+			: asprintf(&stage->label, "%zu", stage->index) < 0) {
+		stage->label = NULL;
+		return msb_error_memory(err);
+	}
+	r = words_expand(&words, from->args.items[0], &base, err);
+	if (r < 0)
+		return r;
+	if (!*base)
+		return msb_error_say(err, EINVAL, "base name (%s) should not be blank",
+				     from->args.items[0]);
+	r = find_base(planner, stage, base, err);
+	return r < 0 ? r : read_platform(planner, stage, from, err);
+}
+
+static size_t count_stages(const struct dockerfile *file)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < file->count; i++)
+		count += file->instructions[i].kind == INSTRUCTION_FROM;
+	return count;
+}
+
+int stage_collect(struct planner *planner, struct msb_error *err)
+{
+	const struct dockerfile *file = planner->file;
+	struct plan *plan = planner->plan;
+	size_t count = count_stages(file);
+
+	if (count > STAGES_MAX)
+		return msb_error_say(err, EINVAL, "%s: more than %d stages", file->name,
+				     STAGES_MAX);
+	plan->stages = calloc(count + 1, sizeof(*plan->stages));
+	planner->scopes = calloc(count + 1, sizeof(*planner->scopes));
+	planner->first = calloc(count + 1, sizeof(*planner->first));
+	if (!plan->stages || !planner->scopes || !planner->first)
+		return msb_error_memory(err);
+	for (size_t i = 0; i < file->count; i++) {
+		const struct instruction *instruction = &file->instructions[i];
+		struct plan_stage *stage = &plan->stages[plan->stage_count];
+		int r = 0;
+
+		if (instruction->kind == INSTRUCTION_FROM) {
+			planner->first[plan->stage_count] = i;
+			stage->index = plan->stage_count++;
+			r = read_from(planner, stage, instruction, err);
+		} else if (plan->stage_count == 0 && instruction->kind == INSTRUCTION_ARG) {
+			r = scope_global_arg(planner, instruction, err);
+		}
+		if (r < 0)
+			return msb_error_prefix(err, r, "%s:%d", file->name, instruction->line);
+	}
+	planner->first[plan->stage_count] = file->count;
+	return 0;
+}
+
+static const char *nearest_stage(const struct plan *plan, const char *name)
+{
+	const char *near = NULL;
+
+	for (size_t i = 0; i < plan->stage_count && !near; i++)
+		near = suggest(name, (const char *const *)&plan->stages[i].name, 1);
+	return near;
+}
+
+int stage_target(struct planner *planner, struct msb_error *err)
+{
+	const char *target = planner->inputs->target, *near;
+	struct plan *plan = planner->plan;
+
+	plan->target = plan->stage_count - 1;
+	if (!target || !*target)
+		return 0;
+	plan->target = find_stage(plan, plan->stage_count, target);
+	if (plan->target < plan->stage_count)
+		return 0;
+	if (is_number(target, &plan->target) && plan->target < plan->stage_count)
+		return 0;
+	near = nearest_stage(plan, target);
+	if (near)
+		return msb_error_say(err, EINVAL,
+				     "%s: target stage '%s' could not be found (did you mean %s?)",
+				     planner->file->name, target, near);
+	return msb_error_say(err, EINVAL, "%s: target stage '%s' could not be found",
+			     planner->file->name, target);
+}

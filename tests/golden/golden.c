@@ -1,0 +1,177 @@
+/*
+ * Cases as files. "golden parse DIR" and "golden plan DIR" turn every NAME.in of DIR to text and
+ * compare that with NAME.expect; "golden words|ignore|glob FILE" checks a table row by row. The
+ * first line of every file says what it shows and is not part of the case. Speaks TAP.
+ * "golden show parse|plan FILE.in" prints the text instead, to be read and kept.
+ */
+#include <dirent.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <msb/cleanup.h>
+
+#include "golden.h"
+#include "io.h"
+
+static int made_plan(const struct dockerfile *dockerfile, const char *args, struct plan **ret,
+		     struct msb_error *err)
+{
+	struct setting setting = {0};
+	struct plan_inputs inputs = {.dockerfile = dockerfile};
+	int r;
+
+	setting_read(&setting, args);
+	inputs.build_args = &setting.build_args;
+	inputs.labels = &setting.labels;
+	inputs.target = strlist_get_env(&setting.rest, "target");
+	inputs.platform = strlist_get_env(&setting.rest, "platform");
+	inputs.image_config = setting_image_config;
+	inputs.context = &setting;
+	r = plan_make(&inputs, ret, err);
+	setting_done(&setting);
+	return r;
+}
+
+/* What a case comes to. */
+static char *run_case(bool plan_it, const char *text, size_t size, const char *args)
+{
+	AUTO(dockerfile_freep) struct dockerfile *dockerfile = NULL;
+	AUTO(plan_freep) struct plan *plan = NULL;
+	struct msb_error err = {0};
+	autobuffer out = {0};
+	int r = dockerfile_parse("Dockerfile", text, size, &dockerfile, &err);
+
+	if (r == 0 && plan_it)
+		r = made_plan(dockerfile, args, &plan, &err);
+	if (r < 0)
+		buffer_printf(&out, "error: %s\n", err.text);
+	else if (plan_it)
+		dump_plan(&out, plan);
+	else
+		dump_dockerfile(&out, dockerfile);
+	return buffer_text(&out);
+}
+
+/* A file's text; NULL where it is not there. */
+static char *read_text(int dir, const char *name)
+{
+	autobuffer text = {0};
+
+	if (io_read_file(dir, name, 16 << 20, &text, NULL) < 0)
+		return NULL;
+	return buffer_text(&text);
+}
+
+static char *case_result(int dir, const char *name, bool plan_it)
+{
+	autofree char *args_name = NULL, *args = NULL;
+	autobuffer text = {0};
+	const uint8_t *start;
+
+	if (asprintf(&args_name, "%.*s.args", (int)(strlen(name) - 3), name) < 0 ||
+	    io_read_file(dir, name, 16 << 20, &text, NULL) < 0)
+		abort();
+	args = read_text(dir, args_name);
+	start = text.size ? memchr(text.bytes, '\n', text.size) : NULL;
+	if (!start)
+		return strdup("a case begins with a line that says what it shows\n");
+	start++;
+	return run_case(plan_it, (const char *)start, text.size - (size_t)(start - text.bytes),
+			args ? args : "");
+}
+
+static void print_commented(const char *title, const char *text)
+{
+	printf("# %s:\n", title);
+	while (*text) {
+		size_t length = strcspn(text, "\n");
+
+		printf("#   %.*s\n", (int)length, text);
+		text += length + (text[length] == '\n');
+	}
+}
+
+static bool check_case(int dir, const char *name, bool plan_it, size_t number)
+{
+	autofree char *expect_name = NULL, *expected = NULL, *result = NULL;
+	bool same;
+
+	if (asprintf(&expect_name, "%.*s.expect", (int)(strlen(name) - 3), name) < 0)
+		abort();
+	expected = read_text(dir, expect_name);
+	result = case_result(dir, name, plan_it);
+	same = expected && result && strcmp(expected, result) == 0;
+	printf("%sok %zu - %.*s\n", same ? "" : "not ", number, (int)(strlen(name) - 3), name);
+	if (!same) {
+		print_commented("expected", expected ? expected : "(no file)");
+		print_commented("got", result ? result : "(nothing)");
+	}
+	return same;
+}
+
+static int is_case(const struct dirent *entry)
+{
+	size_t length = strlen(entry->d_name);
+
+	return length > 3 && strcmp(entry->d_name + length - 3, ".in") == 0;
+}
+
+static int check_directory(const char *path, bool plan_it)
+{
+	struct dirent **entries;
+	int count = scandir(path, &entries, is_case, alphasort);
+	autoclose int dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	bool all = count > 0 && dir >= 0;
+
+	printf("1..%d\n", count < 1 ? 1 : count);
+	if (!all)
+		printf("not ok 1 - %s holds no cases\n", path);
+	for (int i = 0; i < count; i++) {
+		if (dir >= 0 && !check_case(dir, entries[i]->d_name, plan_it, (size_t)i + 1))
+			all = false;
+		free(entries[i]);
+	}
+	if (count >= 0)
+		free(entries);
+	return all ? EXIT_SUCCESS : EXIT_FAILURE;
+}
+
+static int check_table(enum table_kind kind, const char *path)
+{
+	autofree char *text = read_text(AT_FDCWD, path);
+	autofree char *differences = NULL;
+	autobuffer out = {0};
+	size_t rows = text ? table_check(kind, text, &out) : 0;
+
+	differences = buffer_text(&out);
+	printf("1..1\n%sok 1 - %zu rows\n", rows > 0 && !*differences ? "" : "not ", rows);
+	print_commented("differences", differences);
+	return rows > 0 && !*differences ? EXIT_SUCCESS : EXIT_FAILURE;
+}
+
+int main(int argc, char **argv)
+{
+	const char *what = argc > 2 ? argv[1] : "";
+
+	if (argc == 4 && strcmp(what, "show") == 0) {
+		autofree char *text = case_result(AT_FDCWD, argv[3], strcmp(argv[2], "plan") == 0);
+
+		fputs(text, stdout);
+		return EXIT_SUCCESS;
+	}
+	if (argc == 3 && strcmp(what, "parse") == 0)
+		return check_directory(argv[2], false);
+	if (argc == 3 && strcmp(what, "plan") == 0)
+		return check_directory(argv[2], true);
+	if (argc == 3 && strcmp(what, "words") == 0)
+		return check_table(TABLE_WORDS, argv[2]);
+	if (argc == 3 && strcmp(what, "ignore") == 0)
+		return check_table(TABLE_IGNORE, argv[2]);
+	if (argc == 3 && strcmp(what, "glob") == 0)
+		return check_table(TABLE_GLOB, argv[2]);
+	fprintf(stderr, "usage: golden parse|plan DIR, golden words|ignore|glob FILE, "
+			"golden show parse|plan FILE\n");
+	return 2;
+}

@@ -1,0 +1,100 @@
+/* NAME.args: what a plan is made with besides the Dockerfile. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <msb/cleanup.h>
+
+#include "golden.h"
+
+static void add_line(struct setting *setting, const char *word, const char *value)
+{
+	int r;
+
+	if (strcmp(word, "build-arg") == 0)
+		r = strlist_add(&setting->build_args, value);
+	else if (strcmp(word, "label") == 0)
+		r = strlist_add(&setting->labels, value);
+	else if (strcmp(word, "image") == 0)
+		r = strlist_add(&setting->images, value);
+	else
+		r = strlist_set_env(&setting->rest, word, value);
+	if (r < 0)
+		abort();
+}
+
+void setting_read(struct setting *setting, const char *text)
+{
+	while (*text) {
+		size_t length = strcspn(text, "\n"), word = strcspn(text, " \n");
+		autofree char *name = strndup(text, word);
+		autofree char *value =
+			word < length ? strndup(text + word + 1, length - word - 1) : strdup("");
+
+		if (!name || !value)
+			abort();
+		add_line(setting, name, value);
+		text += length + (text[length] == '\n');
+	}
+}
+
+void setting_done(struct setting *setting)
+{
+	strlist_done(&setting->build_args);
+	strlist_done(&setting->labels);
+	strlist_done(&setting->images);
+	strlist_done(&setting->rest);
+}
+
+static int add_to_config(struct config *config, const char *key, const char *value)
+{
+	static const struct {
+		const char *name;
+		size_t offset;
+	} lists[] = {
+		{"env", offsetof(struct config, env)},
+		{"label", offsetof(struct config, labels)},
+		{"onbuild", offsetof(struct config, onbuild)},
+		{"cmd", offsetof(struct config, cmd)},
+		{"entrypoint", offsetof(struct config, entrypoint)},
+		{"shell", offsetof(struct config, shell)},
+	};
+
+	for (size_t i = 0; i < sizeof(lists) / sizeof(*lists); i++)
+		if (strcmp(lists[i].name, key) == 0)
+			return strlist_add((struct strlist *)((char *)config + lists[i].offset),
+					   value);
+	if (strcmp(key, "user") == 0)
+		config->user = strdup(value);
+	else if (strcmp(key, "working-dir") == 0)
+		config->working_dir = strdup(value);
+	else
+		return -EINVAL;
+	return 0;
+}
+
+int setting_image_config(void *context, const char *reference, const char *platform,
+			 struct config *ret, struct msb_error *err)
+{
+	const struct setting *setting = context;
+
+	(void)platform;
+	for (size_t i = 0; i < setting->images.count; i++) {
+		const char *line = setting->images.items[i];
+		size_t name = strcspn(line, " "), key;
+		autofree char *word = NULL;
+
+		if (strlen(reference) != name || strncmp(line, reference, name) != 0)
+			continue;
+		if (strcmp(line + name, " missing") == 0)
+			return msb_error_say(err, ENOENT, "no image '%s'", reference);
+		line += name + 1;
+		key = strcspn(line, " ");
+		word = strndup(line, key);
+		if (!word || add_to_config(ret, word, line[key] ? line + key + 1 : "") < 0)
+			abort();
+	}
+	ret->has_cmd = ret->cmd.count > 0;
+	ret->has_entrypoint = ret->entrypoint.count > 0;
+	return 0;
+}
