@@ -55,9 +55,8 @@ void acl_encode(struct archive_entry *from, int kind, struct buffer *ret)
 		return;
 	}
 	archive_entry_acl_reset(from, kind);
-	while (n < (size_t)count + 3 &&
-	       archive_entry_acl_next(from, kind, &type, &permissions, &tag, &id, &name) ==
-		       ARCHIVE_OK) {
+	while (n < (size_t)count + 3 && archive_entry_acl_next(from, kind, &type, &permissions,
+							       &tag, &id, &name) == ARCHIVE_OK) {
 		bool named = tag == ARCHIVE_ENTRY_ACL_USER || tag == ARCHIVE_ENTRY_ACL_GROUP;
 
 		if (kernel_tag(tag) == 0)

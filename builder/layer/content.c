@@ -80,8 +80,8 @@ static int copy_all(struct archive *archive, struct content *content, struct msb
 }
 
 /* Most files lie whole in the piece that was read: then nothing is copied. */
-static int read_small(struct archive *archive, struct store_writer *writer,
-		      struct content *content, struct msb_entry *entry, struct msb_error *err)
+static int read_small(struct archive *archive, struct store_writer *writer, struct content *content,
+		      struct msb_entry *entry, struct msb_error *err)
 {
 	const void *bytes = "";
 	size_t size = 0;
@@ -104,8 +104,8 @@ static int read_small(struct archive *archive, struct store_writer *writer,
 	return store_put(writer, content->gather, content->size, &entry->digest, err);
 }
 
-static int read_large(struct archive *archive, struct store_writer *writer,
-		      struct content *content, struct msb_entry *entry, struct msb_error *err)
+static int read_large(struct archive *archive, struct store_writer *writer, struct content *content,
+		      struct msb_entry *entry, struct msb_error *err)
 {
 	int r = store_stream_begin(writer, content->size, &content->stream, err);
 

@@ -244,7 +244,10 @@ static const struct codec codecs[] = {
 	{"gzip", "\x1f\x8b\x08", 3, gzip_open, gzip_read},
 	{"zstd", "\x28\xb5\x2f\xfd", 4, zstd_open, zstd_read},
 	{"bzip2", "BZh", 3, filter_open, filter_read},
-	{"xz", "\xfd" "7zXZ\0", 6, filter_open, filter_read},
+	{"xz",
+	 "\xfd"
+	 "7zXZ\0",
+	 6, filter_open, filter_read},
 };
 static const struct codec plain = {"plain", "", 0, NULL, plain_read};
 
@@ -303,8 +306,8 @@ ssize_t decoder_read(struct decoder *decoder, void *bytes, size_t size, struct m
 	size_t done = 0;
 
 	while (done < size) {
-		ssize_t n = decoder->codec->read(decoder, (uint8_t *)bytes + done, size - done,
-						 err);
+		ssize_t n =
+			decoder->codec->read(decoder, (uint8_t *)bytes + done, size - done, err);
 
 		if (n < 0)
 			return n;

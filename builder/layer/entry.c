@@ -103,8 +103,8 @@ static int read_xattrs(struct archive_entry *from, struct msb_entry *ret, uint8_
 	if (!xattrs)
 		return msb_error_memory(err);
 	if (access.size > 0)
-		xattrs[count++] = (struct tree_xattr){"system.posix_acl_access", access.bytes,
-						      access.size};
+		xattrs[count++] =
+			(struct tree_xattr){"system.posix_acl_access", access.bytes, access.size};
 	if (fallback.size > 0)
 		xattrs[count++] = (struct tree_xattr){"system.posix_acl_default", fallback.bytes,
 						      fallback.size};

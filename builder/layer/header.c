@@ -79,8 +79,8 @@ static void put_time(struct buffer *pax, int64_t sec, uint32_t nsec)
 	}
 	length = snprintf(text, sizeof(text), "%s%" PRIu64, sec < 0 ? "-" : "", whole);
 	if (nsec > 0) {
-		length += snprintf(text + length, sizeof(text) - (size_t)length, ".%09" PRIu32,
-				   nsec);
+		length +=
+			snprintf(text + length, sizeof(text) - (size_t)length, ".%09" PRIu32, nsec);
 		while (text[length - 1] == '0')
 			length--;
 	}

@@ -42,7 +42,7 @@ struct layer_unpack_options {
 struct layer_unpacked {
 	/* Of the uncompressed tar stream, to its last byte; all zero unless wanted. */
 	struct msb_digest diff_id;
-	uint64_t size;             /* of the uncompressed stream */
+	uint64_t size; /* of the uncompressed stream */
 	uint64_t entries;
 };
 
@@ -54,8 +54,8 @@ struct layer_unpacked {
  * -EBADMSG for what is no archive or is cut short.
  */
 int layer_unpack(struct store_writer *writer, struct tree_edit *edit,
-                 const struct layer_source *source, const struct layer_unpack_options *options,
-                 struct layer_unpacked *ret, struct msb_error *err);
+		 const struct layer_source *source, const struct layer_unpack_options *options,
+		 struct layer_unpacked *ret, struct msb_error *err);
 
 /* A source that reads a descriptor from where it stands. */
 struct layer_source layer_source_fd(const int *fd);
@@ -84,17 +84,17 @@ struct layer_sink {
  * The same trees always give the same bytes.
  */
 int layer_write(struct msb_store *store, const struct msb_digest *parent,
-                const struct msb_digest *tree, const struct layer_sink *sink,
-                struct msb_error *err);
+		const struct msb_digest *tree, const struct layer_sink *sink,
+		struct msb_error *err);
 
 /* The layer's digest and size without keeping its bytes. */
 int layer_digest(struct msb_store *store, const struct msb_digest *parent,
-                 const struct msb_digest *tree, struct msb_digest *ret_diff_id,
-                 uint64_t *ret_size, struct msb_error *err);
+		 const struct msb_digest *tree, struct msb_digest *ret_diff_id, uint64_t *ret_size,
+		 struct msb_error *err);
 
 /* A whole tree as a plain tar, for export: no whiteouts, paths below "./". */
 int layer_export(struct msb_store *store, const struct msb_digest *tree,
-                 const struct layer_sink *sink, struct msb_error *err);
+		 const struct layer_sink *sink, struct msb_error *err);
 
 /*
  * Archives whose members are documents and layers, as images travel: a plain tar in a file that

@@ -31,7 +31,8 @@ static struct name **slot_of(struct name **table, size_t capacity, uint64_t seed
 
 struct name *names_find(const struct names *names, const void *key, size_t size)
 {
-	return names->capacity ? *slot_of(names->table, names->capacity, names->seed, key, size) : NULL;
+	return names->capacity ? *slot_of(names->table, names->capacity, names->seed, key, size)
+			       : NULL;
 }
 
 static int grow(struct names *names)

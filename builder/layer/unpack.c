@@ -1,10 +1,4 @@
-	if (r == -EBADMSG)
-		r = stream_blame(unpack->stream, r, err);
-	if (r >= 0)
-		r = stream_finish(unpack->stream, &result.diff_id, &result.size, err);
-	if (r < 0)
-		return r;
-	result.entries/*
+/*
  * A tar into an edit of a tree.
  *
  * Names land as in a chroot at the directory (place.c); parents that are missing are made 0755,
@@ -160,8 +154,7 @@ static int unpack_entry(struct unpack *unpack, struct archive_entry *from, const
 		if (r < 0)
 			return r;
 		base = strrchr(path, '/') + 1;
-		if (unpack->options->whiteouts &&
-		    strncmp(base, WHITEOUT, strlen(WHITEOUT)) == 0)
+		if (unpack->options->whiteouts && strncmp(base, WHITEOUT, strlen(WHITEOUT)) == 0)
 			return remove_marked(unpack, path, base, err);
 		r = put_entry(unpack, from, path, err);
 	}
@@ -247,14 +240,10 @@ static int unpack_stream(struct unpack *unpack, const struct layer_source *sourc
 	r = open_archive(unpack, err);
 	if (r >= 0)
 		r = unpack_all(unpack, err);
-	if (r >= 0 || r == -EBADMSG) {
-		/* What the thread has to say is nearer to the cause. */
-		int finished = stream_finish(unpack->stream, &result.diff_id, &result.size,
-					     r < 0 ? NULL : err);
-
-		if (finished < 0)
-			r = stream_finish(unpack->stream, &result.diff_id, &result.size, err);
-	}
+	if (r == -EBADMSG)
+		r = stream_blame(unpack->stream, r, err);
+	if (r >= 0)
+		r = stream_finish(unpack->stream, &result.diff_id, &result.size, err);
 	if (r < 0)
 		return r;
 	result.entries = unpack->entries;

@@ -32,8 +32,8 @@ static int flush(struct writer *writer, struct msb_error *err)
 	if (!buffer_ok(&writer->out))
 		return msb_error_memory(err);
 	if (writer->out.size > 0)
-		r = writer->sink->write(writer->sink->context, writer->out.bytes,
-					writer->out.size, err);
+		r = writer->sink->write(writer->sink->context, writer->out.bytes, writer->out.size,
+					err);
 	writer->out.size = 0;
 	return r;
 }
@@ -121,8 +121,8 @@ static int write_entry(struct writer *writer, const char *path, const struct msb
 	if (entry->link != 0) {
 		first = names_find(&writer->written, &entry->link, sizeof(entry->link));
 		header.link = first ? first->text : NULL;
-		if (!first && names_add(&writer->written, &entry->link, sizeof(entry->link),
-					header.name) < 0)
+		if (!first &&
+		    names_add(&writer->written, &entry->link, sizeof(entry->link), header.name) < 0)
 			return msb_error_memory(err);
 	}
 	header.has_content = entry->type == MSB_FILE && !header.link;
