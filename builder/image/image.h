@@ -57,16 +57,16 @@ int image_add_history(struct image *image, const struct history *entry);
  * msb_images_free(ret, 1) semantics by the caller: allocated). layers: one record a diff ID. The
  * caller publishes it with store_set_image(). */
 int image_put(struct store_writer *writer, const struct image *image,
-              const struct layer_record *layers, const struct msb_digest *tree,
-              const char *name, struct msb_image **ret, struct msb_error *err);
+	      const struct layer_record *layers, const struct msb_digest *tree, const char *name,
+	      struct msb_image **ret, struct msb_error *err);
 
 /* The record that a user's words name: a reference, "sha256:ID", or an unambiguous prefix of an
  * ID of at least 4 digits. -ENOENT with a sentence. */
 int image_find(struct msb_store *store, const char *text, struct msb_image **ret,
-               struct msb_error *err);
+	       struct msb_error *err);
 /* Its config document, decoded. */
 int image_get(struct msb_store *store, const struct msb_image *record, struct image *ret,
-              struct msb_error *err);
+	      struct msb_error *err);
 
 /* One config with Dockerfile instructions applied, as `import --change` and `commit` take them:
  * CMD, ENTRYPOINT, ENV, EXPOSE, LABEL, ONBUILD, STOPSIGNAL, USER, VOLUME, WORKDIR are done by the
@@ -79,18 +79,18 @@ int image_get(struct msb_store *store, const struct msb_image *record, struct im
  * image loaded, after it was published.
  */
 int image_load(struct msb_store *store, struct store_writer *writer, const char *path,
-               int (*each)(void *context, const struct msb_image *image), void *context,
-               struct msb_error *err);
+	       int (*each)(void *context, const struct msb_image *image), void *context,
+	       struct msb_error *err);
 
 /* A root file system tar as an image of one layer. config and message (of the history) may be
  * NULL. */
 int image_import(struct msb_store *store, struct store_writer *writer, const char *path,
-                 const char *name, const struct config *config, const char *message,
-                 struct msb_image **ret, struct msb_error *err);
+		 const char *name, const struct config *config, const char *message,
+		 struct msb_image **ret, struct msb_error *err);
 
 /* Writes images as one docker archive that is an OCI layout too (both `docker load` and
  * OCI tools read it). names: as users write them. */
 int image_save(struct msb_store *store, const char *const *names, size_t count, int fd,
-               struct msb_error *err);
+	       struct msb_error *err);
 
 #endif

@@ -13,6 +13,6 @@ char *reference_familiar(const char *normalized);
 
 /* Familiar repository and tag, "node" and "latest"; both owned. */
 int reference_split(const char *normalized, char **ret_repository, char **ret_tag,
-                    struct msb_error *err);
+		    struct msb_error *err);
 
 #endif

@@ -36,11 +36,13 @@ struct layer_unpack_options {
 	uint64_t limit;
 	bool set_owner; /* every entry gets uid and gid (ADD --chown) */
 	uint32_t uid, gid;
+	bool want_diff_id; /* costs a second hash of all bytes, in the decompressing thread */
 };
 
 struct layer_unpacked {
-	struct msb_digest diff_id; /* of the uncompressed tar stream, to its last byte */
-	uint64_t size;             /* of the uncompressed stream */
+	/* Of the uncompressed tar stream, to its last byte; all zero unless wanted. */
+	struct msb_digest diff_id;
+	uint64_t size; /* of the uncompressed stream */
 	uint64_t entries;
 };
 
@@ -52,11 +54,18 @@ struct layer_unpacked {
  * -EBADMSG for what is no archive or is cut short.
  */
 int layer_unpack(struct store_writer *writer, struct tree_edit *edit,
-                 const struct layer_source *source, const struct layer_unpack_options *options,
-                 struct layer_unpacked *ret, struct msb_error *err);
+		 const struct layer_source *source, const struct layer_unpack_options *options,
+		 struct layer_unpacked *ret, struct msb_error *err);
 
 /* A source that reads a descriptor from where it stands. */
 struct layer_source layer_source_fd(const int *fd);
+
+/*
+ * Writes the uncompressed form of the source to fd, at most limit bytes (-EFBIG). -EBADMSG for
+ * compressed bytes that are damaged or cut short.
+ */
+int layer_decompress(const struct layer_source *source, int fd, uint64_t limit,
+		     struct msb_error *err);
 
 /* True when the first bytes of a file (at least 1 KiB, or all of it) are a tar, plain or
  * compressed, as ADD wants to know. */
@@ -75,16 +84,40 @@ struct layer_sink {
  * The same trees always give the same bytes.
  */
 int layer_write(struct msb_store *store, const struct msb_digest *parent,
-                const struct msb_digest *tree, const struct layer_sink *sink,
-                struct msb_error *err);
+		const struct msb_digest *tree, const struct layer_sink *sink,
+		struct msb_error *err);
 
 /* The layer's digest and size without keeping its bytes. */
 int layer_digest(struct msb_store *store, const struct msb_digest *parent,
-                 const struct msb_digest *tree, struct msb_digest *ret_diff_id,
-                 uint64_t *ret_size, struct msb_error *err);
+		 const struct msb_digest *tree, struct msb_digest *ret_diff_id, uint64_t *ret_size,
+		 struct msb_error *err);
 
 /* A whole tree as a plain tar, for export: no whiteouts, paths below "./". */
 int layer_export(struct msb_store *store, const struct msb_digest *tree,
-                 const struct layer_sink *sink, struct msb_error *err);
+		 const struct layer_sink *sink, struct msb_error *err);
+
+/*
+ * Archives whose members are documents and layers, as images travel: a plain tar in a file that
+ * can be read at any offset.
+ */
+struct layer_member {
+	const char *name;
+	const char *link; /* symlink or hard link: the other member's name as written; else NULL */
+	bool hard;        /* of a link: its name counts from the archive's root */
+	uint64_t offset;  /* of its bytes in the file */
+	uint64_t size;
+};
+
+/* Calls each for all members in order, those that are neither files nor links excepted. What each
+ * gets is borrowed for the call. A negative return ends it. */
+int layer_list_members(int fd, int (*each)(void *context, const struct layer_member *member),
+		       void *context, struct msb_error *err);
+
+/* A tar of such members: a header, then size bytes written by the caller, then the padding; after
+ * the last one the end mark. Owner 0:0, mode 0644, time 0. */
+int layer_begin_member(const struct layer_sink *sink, const char *name, uint64_t size,
+		       struct msb_error *err);
+int layer_end_member(const struct layer_sink *sink, uint64_t size, struct msb_error *err);
+int layer_end_archive(const struct layer_sink *sink, struct msb_error *err);
 
 #endif

@@ -117,6 +117,11 @@ int store_writer_open(struct msb_store *store, struct store_writer **ret, struct
 	return 0;
 }
 
+struct msb_store *store_writer_store(struct store_writer *writer)
+{
+	return writer->store;
+}
+
 void store_writer_close(struct store_writer *writer)
 {
 	if (!writer)

@@ -34,6 +34,8 @@ int store_create(const char *root, struct msb_error *err);
 /* From now on msb_store_locate(), _read() and _load() of this store also find what this writer
  * has put and not yet committed. One writer a store handle; store outlives it. */
 int store_writer_open(struct msb_store *store, struct store_writer **ret, struct msb_error *err);
+/* The store it writes to, borrowed. */
+struct msb_store *store_writer_store(struct store_writer *writer);
 void store_writer_close(struct store_writer *writer); /* drops what was not committed */
 DEFINE_AUTO(struct store_writer, store_writer_close)
 

@@ -1,0 +1,102 @@
+/* For the files of this room: JSON by type, times as text, and where an image's parts come from. */
+#ifndef IMAGE_INTERNAL_H
+#define IMAGE_INTERNAL_H
+
+#include <jansson.h>
+
+#include "image.h"
+#include "layer.h"
+
+/* Documents are small; what claims to be one and is larger is an attack. */
+#define DOCUMENT_MAX ((size_t)16 * 1024 * 1024)
+
+/* json.c: values of hostile documents. `in` and key name the place in messages. All of them leave
+ * *ret alone where the key is absent or null, and refuse another type with -EBADMSG. */
+int json_parse(const char *text, size_t size, const char *what, json_t **ret,
+	       struct msb_error *err);
+int json_take_string(json_t *in, const char *key, char **ret, struct msb_error *err);
+int json_take_integer(json_t *in, const char *key, int64_t *ret, struct msb_error *err);
+int json_take_bool(json_t *in, const char *key, bool *ret, struct msb_error *err);
+/* *ret_present (may be NULL) tells an empty array from none. */
+int json_take_strings(json_t *in, const char *key, struct strlist *ret, bool *ret_present,
+		      struct msb_error *err);
+/* Borrowed; NULL when absent or null. */
+int json_take_object(json_t *in, const char *key, json_t **ret, struct msb_error *err);
+int json_take_array(json_t *in, const char *key, json_t **ret, struct msb_error *err);
+int json_take_time(json_t *in, const char *key, int64_t *ret_ns, struct msb_error *err);
+int json_take_digest(json_t *in, const char *key, bool *ret_present, struct msb_digest *ret,
+		     struct msb_error *err);
+/* Adds value (taken in any case, NULL: it could not be made); false when that failed. */
+bool json_put(json_t *object, const char *key, json_t *value);
+bool json_put_text(json_t *object, const char *key, const char *text); /* NULL: left out */
+bool json_put_time(json_t *object, const char *key, int64_t ns);
+bool json_put_digest(json_t *object, const char *key, const struct msb_digest *digest);
+json_t *json_strings(const struct strlist *list);
+/* Canonical: keys sorted, no blanks. complete false: some value could not be made, because of
+ * memory or of bytes that are no UTF-8. */
+int json_text(const json_t *json, bool complete, const char *what, char **ret,
+	      struct msb_error *err);
+
+/* time.c: RFC 3339. Years outside of what 64 bits of nanoseconds hold, such as Go's zero time, are
+ * read as 0. */
+#define TIME_TEXT 48
+int time_parse(const char *text, int64_t *ret_ns);
+char *time_format(int64_t ns, char text[TIME_TEXT]);
+
+/* config.c */
+json_t *config_to_json(const struct config *config); /* NULL: no memory or no UTF-8 */
+int config_from_json(json_t *json, struct config *ret, struct msb_error *err);
+
+/* platform.c: this machine in OCI's words. */
+const char *platform_architecture(void);
+const char *platform_variant(void); /* "" for none */
+/* True when an image of that platform (NULL: not said) is one for this machine. */
+bool platform_fits(const char *os, const char *architecture, const char *variant);
+
+/* manifest.c */
+#define MEDIA_MANIFEST     "application/vnd.oci.image.manifest.v1+json"
+#define MEDIA_INDEX        "application/vnd.oci.image.index.v1+json"
+#define MEDIA_CONFIG       "application/vnd.oci.image.config.v1+json"
+#define MEDIA_LAYER        "application/vnd.oci.image.layer.v1.tar"
+#define MEDIA_LAYER_GZIP   MEDIA_LAYER "+gzip"
+#define MEDIA_LAYER_ZSTD   MEDIA_LAYER "+zstd"
+#define MEDIA_DOCKER_LIST  "application/vnd.docker.distribution.manifest.list.v2+json"
+#define MEDIA_DOCKER_IMAGE "application/vnd.docker.distribution.manifest.v2+json"
+
+struct descriptor {
+	struct msb_digest digest;
+	uint64_t size;
+	char media_type[96];
+};
+struct manifest {
+	struct descriptor config;
+	struct descriptor *layers; /* owned; lowest first */
+	size_t layer_count;
+};
+int manifest_decode(const char *text, size_t size, struct manifest *ret, struct msb_error *err);
+int manifest_encode(const struct manifest *manifest, char **ret, struct msb_error *err);
+int descriptor_from_json(json_t *json, struct descriptor *ret, struct msb_error *err);
+json_t *descriptor_to_json(const struct descriptor *descriptor);
+void manifest_done(struct manifest *manifest);
+#define automanifest __attribute__((cleanup(manifest_done))) struct manifest
+
+/* image.c: image_put() for documents whose bytes must stay as they are. manifest NULL: one is
+ * made from the layers. */
+int image_put_documents(struct store_writer *writer, const char *config, size_t config_size,
+			const char *manifest, size_t manifest_size, const struct image *image,
+			const struct layer_record *layers, const struct msb_digest *tree,
+			const char *name, struct msb_image **ret, struct msb_error *err);
+
+/* unpack.c: a layer from outside onto the tree below, or the same layer when it is here. */
+struct layer_input {
+	struct layer_source source;
+	uint64_t size; /* of what source gives */
+	bool has_digest;
+	struct msb_digest digest; /* that it must have */
+	struct msb_digest diff_id;
+	const char *media_type; /* NULL: told from its first bytes */
+};
+int layer_load(struct store_writer *writer, const struct msb_digest *parent,
+	       struct layer_input *input, struct layer_record *ret, struct msb_error *err);
+
+#endif

@@ -1,0 +1,116 @@
+/* For the files of this room: uncompressed streams, names seen, and tar headers. */
+#ifndef LAYER_INTERNAL_H
+#define LAYER_INTERNAL_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <archive.h>
+#include <archive_entry.h>
+
+#include "buffer.h"
+#include "layer.h"
+#include "strlist.h"
+
+#define TAR_BLOCK 512
+/* The longest name an archive may give an entry, and the longest path it may come out at. */
+#define LONGEST_PATH 4095
+
+/* decoder.c: a source's uncompressed bytes, pulled by one thread. */
+struct decoder;
+int decoder_new(const struct layer_source *source, struct decoder **ret, struct msb_error *err);
+/* As many bytes as there are up to size; fewer at the end only. */
+ssize_t decoder_read(struct decoder *decoder, void *bytes, size_t size, struct msb_error *err);
+void decoder_free(struct decoder *decoder);
+DEFINE_AUTO(struct decoder, decoder_free)
+
+/* True when the first bytes are those of a compressed stream. */
+bool decoder_is_compressed(const void *bytes, size_t size);
+
+/* True when the 512 bytes are the header of a tar entry: its checksum holds. */
+bool is_tar_header(const uint8_t *block);
+
+/* stream.c: the same, pulled ahead and hashed by a thread of its own. */
+struct stream;
+int stream_open(const struct layer_source *source, uint64_t limit, bool hash, struct stream **ret,
+		struct msb_error *err);
+/* The next piece, borrowed until the next call; 0 at the end. A negative code is the thread's,
+ * whose sentence stream_finish() gives. */
+ssize_t stream_next(struct stream *stream, const void **ret);
+/* Of a failure of the reader with code: when the thread has failed, its failure is the cause. */
+int stream_blame(struct stream *stream, int code, struct msb_error *err);
+/* Reads on to the last byte and ends the thread. */
+int stream_finish(struct stream *stream, struct msb_digest *ret_digest, uint64_t *ret_size,
+		  struct msb_error *err);
+void stream_free(struct stream *stream);
+DEFINE_AUTO(struct stream, stream_free)
+
+/* names.c: byte strings with a text each. */
+struct name {
+	char *text;  /* owned, NULL for none */
+	size_t size; /* of the key */
+	uint8_t key[];
+};
+struct names {
+	struct name **table; /* owned, open addressing */
+	size_t capacity;     /* a power of two */
+	size_t count;
+	uint64_t seed; /* so that nobody can choose names that collide */
+};
+struct name *names_find(const struct names *names, const void *key, size_t size);
+/* Keeps a copy of both; text NULL: none. A key that is there is left as it is.
+ * 1 when it was new, 0, or -ENOMEM. */
+int names_add(struct names *names, const void *key, size_t size, const char *text);
+void names_done(struct names *names);
+
+/* place.c: where a name of an archive lands in an edit. */
+struct place {
+	struct tree_edit *edit;
+	char *root;           /* owned: the directory of the edit; "" for "/" */
+	struct buffer parent; /* of the last name: "a/b/", whose place has no symlink in it */
+	struct buffer path;   /* the last answer */
+};
+/* Between two answers the edit may change only at and below the parent of the first. */
+int place_init(struct place *place, struct tree_edit *edit, const char *directory,
+	       struct msb_error *err);
+/* The path in the edit, borrowed until the next call: symlinks and ".." of all parents are
+ * followed beneath the directory, a symlink in last place is not. */
+int place_find(struct place *place, const char *name, const char **ret, struct msb_error *err);
+void place_done(struct place *place);
+
+/* whiteout.c: what a layer removes of those below it. */
+struct whiteouts {
+	struct tree_edit *edit;
+	struct names kept; /* paths that this layer has put, and all directories on the way */
+};
+/* To be told of every path that the layer puts. */
+int whiteouts_keep(struct whiteouts *whiteouts, const char *path);
+/* Removes what is at path, or all below it, and was not put by this layer. */
+int whiteouts_remove(struct whiteouts *whiteouts, const char *path, struct msb_error *err);
+int whiteouts_clear(struct whiteouts *whiteouts, const char *path, struct msb_error *err);
+void whiteouts_done(struct whiteouts *whiteouts);
+
+/* entry.c: what an archive says of an entry. xattrs is what entry->xattrs points to: owned by the
+ * caller; name, content and hard links are not filled in. */
+int entry_read(struct archive_entry *from, struct msb_entry *ret, uint8_t **ret_xattrs,
+	       struct msb_error *err);
+
+/* acl.c: the ACL of one kind (ARCHIVE_ENTRY_ACL_TYPE_*) as the kernel keeps it in an extended
+ * attribute; nothing is appended where there is none. */
+void acl_encode(struct archive_entry *from, int kind, struct buffer *ret);
+
+/* content.c: the bytes of the archive's current entry into the store; fills in size, digest and
+ * holes. limit: the most it may have. gather is memory to be used again, at least STORE_LARGE. */
+int content_read(struct archive *archive, struct store_writer *writer, uint64_t limit,
+		 uint8_t *gather, struct msb_entry *entry, struct msb_error *err);
+
+/* header.c: the header blocks of one entry, with pax records where ustar does not do. */
+struct header {
+	const char *name; /* with a slash at the end for a directory */
+	const char *link; /* hard link: the other name */
+	const struct msb_entry *entry;
+	bool has_content; /* else size 0 is said */
+};
+int header_append(struct buffer *ret, const struct header *header, struct msb_error *err);
+
+#endif

@@ -1,0 +1,284 @@
+/*
+ * A tar into an edit of a tree.
+ *
+ * Names land as in a chroot at the directory (place.c); parents that are missing are made 0755,
+ * 0:0 and without a time. An entry replaces what is at its name; a directory over a directory
+ * changes its metadata alone, and over a symlink to one replaces the link.
+ */
+#include <errno.h>
+#include <locale.h>
+#include <pthread.h>
+#include <string.h>
+
+#include "internal.h"
+
+#define WHITEOUT        ".wh."
+#define WHITEOUT_META   ".wh..wh." /* what aufs kept for itself; no names of files */
+#define WHITEOUT_OPAQUE ".wh..wh..opq"
+
+/* Holes cost an archive nothing and us their hash: what all files together may have where the
+ * caller sets no limit. */
+#define MOST_BYTES ((uint64_t)1 << 40)
+
+struct unpack {
+	struct store_writer *writer;
+	struct tree_edit *edit;
+	const struct layer_unpack_options *options;
+	struct stream *stream;
+	struct archive *archive;
+	struct place place;
+	struct whiteouts whiteouts;
+	uint8_t *gather;
+	uint64_t left; /* bytes that files may still have */
+	uint64_t entries;
+};
+
+static int remove_marked(struct unpack *unpack, const char *path, const char *mark,
+			 struct msb_error *err)
+{
+	autofree char *parent = strndup(path, (size_t)(mark - path));
+	autobuffer victim = {0};
+	struct msb_entry entry;
+	int r;
+
+	if (!parent)
+		return msb_error_memory(err);
+	if (strcmp(mark, WHITEOUT_OPAQUE) == 0) {
+		r = edit_get(unpack->edit, parent, &entry, err);
+		if (r == -ENOENT || r == -ENOTDIR)
+			return 0;
+		if (r < 0 || entry.type != MSB_DIRECTORY)
+			return r;
+		if (parent[1] != '\0')
+			parent[strlen(parent) - 1] = '\0'; /* the slash */
+		return whiteouts_clear(&unpack->whiteouts, parent, err);
+	}
+	if (strncmp(mark, WHITEOUT_META, strlen(WHITEOUT_META)) == 0)
+		return 0;
+	mark += strlen(WHITEOUT);
+	if (*mark == '\0' || strcmp(mark, ".") == 0 || strcmp(mark, "..") == 0)
+		return msb_error_say(err, EBADMSG, "whiteout of no name");
+	buffer_printf(&victim, "%s%s", parent, mark);
+	buffer_u8(&victim, '\0');
+	if (!buffer_ok(&victim))
+		return msb_error_memory(err);
+	return whiteouts_remove(&unpack->whiteouts, (const char *)victim.bytes, err);
+}
+
+/* Makes the directories above path when they are missing. */
+static int make_parents(struct unpack *unpack, const char *path, struct msb_error *err)
+{
+	struct msb_entry pattern = {.type = MSB_DIRECTORY, .mode = 0755, .nlink = 1};
+	autofree char *parent = strndup(path, (size_t)(strrchr(path, '/') - path));
+
+	if (!parent)
+		return msb_error_memory(err);
+	if (unpack->options->set_owner) {
+		pattern.uid = unpack->options->uid;
+		pattern.gid = unpack->options->gid;
+	}
+	return edit_make_dirs(unpack->edit, parent, &pattern, err);
+}
+
+static int link_entry(struct unpack *unpack, const char *target, const char *name,
+		      const char **ret_path, struct msb_error *err)
+{
+	autofree char *from = NULL;
+	struct msb_entry entry;
+	const char *path;
+	int r = place_find(&unpack->place, target, &path, err);
+
+	if (r < 0)
+		return r;
+	from = strdup(path);
+	if (!from)
+		return msb_error_memory(err);
+	r = edit_get(unpack->edit, from, &entry, err);
+	if (r == -ENOENT || r == -ENOTDIR)
+		return msb_error_say(err, ENOENT, "hard link to '%s', which is not there", target);
+	if (r >= 0 && entry.type == MSB_DIRECTORY)
+		return msb_error_say(err, EBADMSG, "hard link to '%s', which is a directory",
+				     target);
+	if (r >= 0)
+		r = place_find(&unpack->place, name, &path, err);
+	if (r < 0)
+		return r;
+	*ret_path = path;
+	r = edit_link(unpack->edit, from, path, err);
+	if (r != -ENOENT)
+		return r;
+	r = make_parents(unpack, path, err);
+	return r < 0 ? r : edit_link(unpack->edit, from, path, err);
+}
+
+static int put_entry(struct unpack *unpack, struct archive_entry *from, const char *path,
+		     struct msb_error *err)
+{
+	autofree uint8_t *xattrs = NULL;
+	struct msb_entry entry;
+	int r = entry_read(from, &entry, &xattrs, err);
+
+	if (r < 0 || entry.type == MSB_SOCKET)
+		return r;
+	if (unpack->options->set_owner) {
+		entry.uid = unpack->options->uid;
+		entry.gid = unpack->options->gid;
+	}
+	if (entry.type == MSB_FILE) {
+		if (archive_entry_size(from) < 0)
+			return msb_error_say(err, EBADMSG, "negative size");
+		entry.size = (uint64_t)archive_entry_size(from);
+		r = content_read(unpack->archive, unpack->writer, unpack->left, unpack->gather,
+				 &entry, err);
+		if (r < 0)
+			return r;
+		unpack->left -= entry.size;
+	}
+	r = edit_put(unpack->edit, path, &entry, err);
+	if (r != -ENOENT)
+		return r;
+	r = make_parents(unpack, path, err);
+	return r < 0 ? r : edit_put(unpack->edit, path, &entry, err);
+}
+
+static int unpack_entry(struct unpack *unpack, struct archive_entry *from, const char *name,
+			struct msb_error *err)
+{
+	const char *hardlink = archive_entry_hardlink(from), *path, *base;
+	int r;
+
+	if (hardlink) {
+		r = link_entry(unpack, hardlink, name, &path, err);
+	} else {
+		r = place_find(&unpack->place, name, &path, err);
+		if (r < 0)
+			return r;
+		base = strrchr(path, '/') + 1;
+		if (unpack->options->whiteouts && strncmp(base, WHITEOUT, strlen(WHITEOUT)) == 0)
+			return remove_marked(unpack, path, base, err);
+		r = put_entry(unpack, from, path, err);
+	}
+	if (r >= 0 && unpack->options->whiteouts && whiteouts_keep(&unpack->whiteouts, path) < 0)
+		r = msb_error_memory(err);
+	return r;
+}
+
+/* The only complaint of libarchive that is none here is about names that are not text of the
+ * locale: they are bytes to us. */
+static bool is_about_charset(struct archive *archive)
+{
+	return archive_errno(archive) == EILSEQ;
+}
+
+static int unpack_all(struct unpack *unpack, struct msb_error *err)
+{
+	struct archive_entry *entry;
+	int r;
+
+	while ((r = archive_read_next_header(unpack->archive, &entry)) != ARCHIVE_EOF) {
+		const char *name;
+
+		if (r != ARCHIVE_OK && !(r == ARCHIVE_WARN && is_about_charset(unpack->archive)))
+			return msb_error_say(err, EBADMSG, "%s",
+					     archive_error_string(unpack->archive));
+		name = archive_entry_pathname(entry);
+		if (!name)
+			return msb_error_say(err, EBADMSG, "an entry without a name");
+		r = unpack_entry(unpack, entry, name, err);
+		if (r < 0)
+			return msb_error_prefix(err, r, "'%.200s'", name);
+		unpack->entries++;
+	}
+	return 0;
+}
+
+static la_ssize_t next_piece(struct archive *archive, void *context, const void **ret)
+{
+	ssize_t n = stream_next(context, ret);
+
+	if (n < 0)
+		archive_set_error(archive, (int)-n, "reading failed");
+	return n < 0 ? -1 : n;
+}
+
+static int open_archive(struct unpack *unpack, struct msb_error *err)
+{
+	unpack->archive = archive_read_new();
+	if (!unpack->archive)
+		return msb_error_memory(err);
+	archive_read_support_format_tar(unpack->archive);
+	if (archive_read_open(unpack->archive, unpack->stream, NULL, next_piece, NULL) !=
+	    ARCHIVE_OK)
+		return msb_error_say(err, EBADMSG, "this is no tar archive");
+	return 0;
+}
+
+static void unpack_done(struct unpack *unpack)
+{
+	archive_read_free(unpack->archive);
+	stream_free(unpack->stream);
+	place_done(&unpack->place);
+	whiteouts_done(&unpack->whiteouts);
+	free(unpack->gather);
+}
+
+static int unpack_stream(struct unpack *unpack, const struct layer_source *source,
+			 struct layer_unpacked *ret, struct msb_error *err)
+{
+	const struct layer_unpack_options *options = unpack->options;
+	struct layer_unpacked result;
+	int r = place_init(&unpack->place, unpack->edit, options->directory, err);
+
+	if (r < 0)
+		return r;
+	unpack->gather = malloc(STORE_LARGE);
+	if (!unpack->gather)
+		return msb_error_memory(err);
+	r = stream_open(source, options->limit, options->want_diff_id, &unpack->stream, err);
+	if (r < 0)
+		return r;
+	r = open_archive(unpack, err);
+	if (r >= 0)
+		r = unpack_all(unpack, err);
+	if (r == -EBADMSG)
+		r = stream_blame(unpack->stream, r, err);
+	if (r >= 0)
+		r = stream_finish(unpack->stream, &result.diff_id, &result.size, err);
+	if (r < 0)
+		return r;
+	result.entries = unpack->entries;
+	*ret = result;
+	return 0;
+}
+
+static locale_t plain_locale;
+static pthread_once_t plain_locale_once = PTHREAD_ONCE_INIT;
+
+static void make_plain_locale(void)
+{
+	plain_locale = newlocale(LC_ALL_MASK, "C", (locale_t)0);
+}
+
+int layer_unpack(struct store_writer *writer, struct tree_edit *edit,
+		 const struct layer_source *source, const struct layer_unpack_options *options,
+		 struct layer_unpacked *ret, struct msb_error *err)
+{
+	struct unpack unpack = {
+		.writer = writer,
+		.edit = edit,
+		.options = options,
+		.whiteouts = {.edit = edit},
+		.left = options->limit > 0 ? options->limit : MOST_BYTES,
+	};
+	locale_t before;
+	int r;
+
+	/* Names are bytes: no locale of the caller's may convert them. */
+	pthread_once(&plain_locale_once, make_plain_locale);
+	before = plain_locale ? uselocale(plain_locale) : (locale_t)0;
+	r = unpack_stream(&unpack, source, ret, err);
+	if (before)
+		uselocale(before);
+	unpack_done(&unpack);
+	return r;
+}

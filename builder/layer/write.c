@@ -1,0 +1,274 @@
+/*
+ * Trees to tars. The headers are written by hand (header.c): so the bytes depend on the trees and
+ * on this room alone, not on a library's version, and contents go from the store to the sink
+ * without a copy between.
+ */
+#include <errno.h>
+#include <string.h>
+
+#include <msb/tree_diff.h>
+
+#include "internal.h"
+
+#define WHITEOUT ".wh."
+
+/* Small entries are gathered up to this; larger contents are read in pieces of it. */
+#define PIECE_SIZE ((size_t)1024 * 1024)
+
+struct writer {
+	struct msb_store *store;
+	const struct layer_sink *sink;
+	bool whole;           /* an export: "./" in front of names, which may look like whiteouts */
+	struct buffer out;    /* what the sink has not got yet */
+	struct buffer name;   /* of the entry in hand */
+	uint8_t *piece;       /* owned */
+	struct names written; /* link number: the name it was written under */
+};
+
+static int flush(struct writer *writer, struct msb_error *err)
+{
+	int r = 0;
+
+	if (!buffer_ok(&writer->out))
+		return msb_error_memory(err);
+	if (writer->out.size > 0)
+		r = writer->sink->write(writer->sink->context, writer->out.bytes, writer->out.size,
+					err);
+	writer->out.size = 0;
+	return r;
+}
+
+static void pad(struct buffer *out, uint64_t size)
+{
+	static const uint8_t zeros[TAR_BLOCK];
+
+	buffer_append(out, zeros, (size_t)(-size % TAR_BLOCK));
+}
+
+/* One read of the store for most files, several for large ones. */
+static int write_content(struct writer *writer, const struct msb_entry *entry,
+			 struct msb_error *err)
+{
+	struct msb_location location;
+	uint64_t offset = 0;
+	int r = msb_store_locate(writer->store, &entry->digest, &location, err);
+
+	if (r < 0)
+		return r;
+	if (location.size != entry->size)
+		return msb_error_say(err, EBADMSG, "its content has another size");
+	while (offset < entry->size) {
+		uint64_t rest = entry->size - offset;
+		size_t want = rest < PIECE_SIZE ? (size_t)rest : PIECE_SIZE;
+		bool gather = writer->out.size + want <= PIECE_SIZE;
+		uint8_t *bytes = gather ? buffer_reserve(&writer->out, want) : writer->piece;
+		ssize_t n;
+
+		if (!bytes)
+			return msb_error_memory(err);
+		n = msb_store_read(writer->store, &entry->digest, &location, bytes, want, offset,
+				   err);
+		if (n < 0)
+			return (int)n;
+		if ((size_t)n != want)
+			return msb_error_say(err, EBADMSG, "its content is cut short");
+		offset += want;
+		if (gather) {
+			writer->out.size += want;
+			continue;
+		}
+		r = flush(writer, err);
+		if (r >= 0)
+			r = writer->sink->write(writer->sink->context, bytes, want, err);
+		if (r < 0)
+			return r;
+	}
+	pad(&writer->out, entry->size);
+	return 0;
+}
+
+/* The name in the archive: "etc/passwd", "etc/", "./" for the root. */
+static int make_name(struct writer *writer, const char *path, bool is_directory,
+		     struct msb_error *err)
+{
+	writer->name.size = 0;
+	if (writer->whole || path[1] == '\0')
+		buffer_string(&writer->name, "./");
+	buffer_string(&writer->name, path + 1);
+	if (is_directory && path[1] != '\0')
+		buffer_char(&writer->name, '/');
+	buffer_u8(&writer->name, '\0');
+	return buffer_ok(&writer->name) ? 0 : msb_error_memory(err);
+}
+
+static int write_entry(struct writer *writer, const char *path, const struct msb_entry *entry,
+		       struct msb_error *err)
+{
+	struct header header = {.entry = entry};
+	const struct name *first = NULL;
+	int r;
+
+	if (entry->type == MSB_SOCKET)
+		return 0; /* tar has no word for it, and a socket without its process no use */
+	if (!writer->whole && strncmp(entry->name, WHITEOUT, strlen(WHITEOUT)) == 0 &&
+	    entry->name_length >= strlen(WHITEOUT))
+		return msb_error_say(err, EINVAL,
+				     "a layer cannot hold a file named '.wh.…'; rename it");
+	r = make_name(writer, path, entry->type == MSB_DIRECTORY, err);
+	if (r < 0)
+		return r;
+	header.name = (const char *)writer->name.bytes;
+	if (entry->link != 0) {
+		first = names_find(&writer->written, &entry->link, sizeof(entry->link));
+		header.link = first ? first->text : NULL;
+		if (!first &&
+		    names_add(&writer->written, &entry->link, sizeof(entry->link), header.name) < 0)
+			return msb_error_memory(err);
+	}
+	header.has_content = entry->type == MSB_FILE && !header.link;
+	r = header_append(&writer->out, &header, err);
+	if (r >= 0 && header.has_content)
+		r = write_content(writer, entry, err);
+	if (r >= 0 && writer->out.size >= PIECE_SIZE / 2)
+		r = flush(writer, err);
+	return r;
+}
+
+static int write_whiteout(struct writer *writer, const char *path, struct msb_error *err)
+{
+	static const struct msb_entry mark = {.type = MSB_FILE, .nlink = 1};
+	const char *base = strrchr(path, '/') + 1;
+	struct header header = {.entry = &mark};
+	autobuffer name = {0};
+
+	buffer_append(&name, path + 1, (size_t)(base - path - 1));
+	buffer_printf(&name, WHITEOUT "%s", base);
+	buffer_u8(&name, '\0');
+	if (!buffer_ok(&name))
+		return msb_error_memory(err);
+	header.name = (const char *)name.bytes;
+	return header_append(&writer->out, &header, err);
+}
+
+static int write_difference(void *context, const struct msb_difference *difference,
+			    struct msb_error *err)
+{
+	struct writer *writer = context;
+	int r;
+
+	if (difference->change == MSB_REMOVED)
+		r = write_whiteout(writer, difference->path, err);
+	else
+		r = write_entry(writer, difference->path, difference->after, err);
+	return r < 0 ? msb_error_prefix(err, r, "'%s'", difference->path) : 0;
+}
+
+static void end_archive(struct buffer *out)
+{
+	static const uint8_t zeros[2 * TAR_BLOCK];
+
+	buffer_append(out, zeros, sizeof(zeros));
+}
+
+static int write_tree(struct writer *writer, const struct msb_digest *parent,
+		      const struct msb_digest *tree, struct msb_error *err)
+{
+	int r;
+
+	writer->piece = malloc(PIECE_SIZE);
+	if (!writer->piece || !buffer_reserve(&writer->out, PIECE_SIZE + PIECE_SIZE / 2))
+		return msb_error_memory(err);
+	r = msb_tree_diff(writer->store, parent, tree, write_difference, writer, err);
+	if (r < 0)
+		return r;
+	end_archive(&writer->out);
+	return flush(writer, err);
+}
+
+static void writer_done(struct writer *writer)
+{
+	buffer_done(&writer->out);
+	buffer_done(&writer->name);
+	names_done(&writer->written);
+	free(writer->piece);
+}
+
+int layer_write(struct msb_store *store, const struct msb_digest *parent,
+		const struct msb_digest *tree, const struct layer_sink *sink, struct msb_error *err)
+{
+	struct writer writer = {.store = store, .sink = sink};
+	int r = write_tree(&writer, parent, tree, err);
+
+	writer_done(&writer);
+	return r;
+}
+
+int layer_export(struct msb_store *store, const struct msb_digest *tree,
+		 const struct layer_sink *sink, struct msb_error *err)
+{
+	struct writer writer = {.store = store, .sink = sink, .whole = true};
+	int r = write_tree(&writer, NULL, tree, err);
+
+	writer_done(&writer);
+	return r;
+}
+
+struct digesting {
+	struct msb_hasher *hasher;
+	uint64_t size;
+};
+
+static int digest_piece(void *context, const void *bytes, size_t size,
+			struct msb_error *err __attribute__((unused)))
+{
+	struct digesting *digesting = context;
+
+	msb_hasher_update(digesting->hasher, bytes, size);
+	digesting->size += size;
+	return 0;
+}
+
+int layer_digest(struct msb_store *store, const struct msb_digest *parent,
+		 const struct msb_digest *tree, struct msb_digest *ret_diff_id, uint64_t *ret_size,
+		 struct msb_error *err)
+{
+	AUTO(msb_hasher_freep) struct msb_hasher *hasher = msb_hasher_new();
+	struct digesting digesting = {hasher, 0};
+	struct layer_sink sink = {digest_piece, &digesting};
+	int r = hasher ? layer_write(store, parent, tree, &sink, err) : msb_error_memory(err);
+
+	if (r < 0)
+		return r;
+	msb_hasher_finish(hasher, ret_diff_id);
+	*ret_size = digesting.size;
+	return 0;
+}
+
+int layer_begin_member(const struct layer_sink *sink, const char *name, uint64_t size,
+		       struct msb_error *err)
+{
+	struct msb_entry entry = {.type = MSB_FILE, .mode = 0644, .size = size, .nlink = 1};
+	struct header header = {.name = name, .entry = &entry, .has_content = true};
+	autobuffer out = {0};
+	int r = header_append(&out, &header, err);
+
+	return r < 0 ? r : sink->write(sink->context, out.bytes, out.size, err);
+}
+
+int layer_end_member(const struct layer_sink *sink, uint64_t size, struct msb_error *err)
+{
+	static const uint8_t zeros[TAR_BLOCK];
+	size_t padding = (size_t)(-size % TAR_BLOCK);
+
+	return padding > 0 ? sink->write(sink->context, zeros, padding, err) : 0;
+}
+
+int layer_end_archive(const struct layer_sink *sink, struct msb_error *err)
+{
+	autobuffer out = {0};
+
+	end_archive(&out);
+	if (!buffer_ok(&out))
+		return msb_error_memory(err);
+	return sink->write(sink->context, out.bytes, out.size, err);
+}
