@@ -8,8 +8,6 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 
-#include <sqlite3.h>
-
 #include "io.h"
 
 static void no_store_is_no_store(void **state)
@@ -37,18 +35,20 @@ static void a_store_of_another_format_is_refused(void **state)
 	assert_non_null(strstr(f->err.text, f->root));
 }
 
+/* SQLite's file format, 1.3: the user version is a big-endian number at offset 60. */
 static void records_of_another_version_are_refused(void **state)
 {
 	struct fixture *f = *state;
+	static const uint8_t seven[4] = {0, 0, 0, 7};
 	struct msb_store *store;
 	char path[160];
-	sqlite3 *db;
+	int fd;
 
 	fixture_close(f);
 	snprintf(path, sizeof(path), "%s/records.db", f->root);
-	assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
-	assert_int_equal(sqlite3_exec(db, "PRAGMA user_version = 7", NULL, NULL, NULL), SQLITE_OK);
-	sqlite3_close(db);
+	fd = open(path, O_WRONLY);
+	assert_int_equal(io_pwrite(fd, seven, sizeof(seven), 60), 0);
+	close(fd);
 	assert_int_equal(msb_store_open(f->root, &store, &f->err), -EPROTO);
 	assert_non_null(strstr(f->err.text, "version 7"));
 }
@@ -115,13 +115,16 @@ static void creating_twice_changes_nothing(void **state)
 static void creation_that_was_interrupted_is_completed(void **state)
 {
 	struct fixture *f = *state;
+	struct msb_digest digest = fixture_put_seed(f, 1, 100);
 	char path[160];
 
+	fixture_commit(f);
 	fixture_close(f);
 	snprintf(path, sizeof(path), "%s/version", f->root);
 	assert_int_equal(unlink(path), 0);
 	assert_ok(f, store_create(f->root, &f->err));
 	fixture_reopen(f);
+	fixture_expect(f->store, &digest, 1, 100);
 }
 
 static void processes_may_create_one_store_at_once(void **state)
