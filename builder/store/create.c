@@ -9,14 +9,19 @@
 #include "io.h"
 #include "writer.h"
 
-static int make_database(const char *root, struct msb_error *err)
+static int make_database(int fd, const char *root, struct msb_error *err)
 {
 	autofree char *absolute = realpath(root, NULL);
 	struct connection connection = {0};
-	int r;
+	int r, file;
 
 	if (!absolute)
 		return msb_error_set(err, errno, "open '%s'", root);
+	/* Made here for its mode, which SQLite gives to the files beside it too. */
+	file = openat(fd, "records.db", O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	if (file < 0)
+		return msb_error_set(err, errno, "create 'records.db'");
+	close(file);
 	r = connection_open(&connection, absolute, CONNECTION_CREATE, err);
 	connection_close(&connection);
 	return r;
@@ -47,7 +52,7 @@ static int make_all(int fd, const char *root, struct msb_error *err)
 	for (size_t i = 0; r == 0 && i < sizeof(directories) / sizeof(*directories); i++)
 		r = io_make_dirs(fd, directories[i], 0700, err);
 	if (r == 0)
-		r = make_database(root, err);
+		r = make_database(fd, root, err);
 	if (r == 0)
 		r = write_version(fd, err);
 	return r;

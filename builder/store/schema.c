@@ -10,7 +10,9 @@
  * Digests are 32 bytes; times are nanoseconds since 1970.
  *
  * blob    where every committed blob is; pack 0: a file of its own
- * pack    how much of each pack is committed; what lies beyond belongs to its owner
+ * pack    how much of each pack is committed; what lies beyond belongs to its owner. A number is
+ *         never given to a second pack, since readers keep packs open: whoever removes packs keeps
+ *         the row of the newest
  * tree    numbers are never given twice, hence AUTOINCREMENT
  * layer   the newest of several records of one pair of trees has the highest rowid
  * seen    the stat cache; its oldest rows have the lowest rowids

@@ -3,7 +3,8 @@
  * in tree.h; which of them belong to builds and images is in records.h.
  *
  * A store is a directory. It is opened by as many processes at once as like; nothing is served by
- * anybody. A handle may be used by several threads at once.
+ * anybody. A handle may be used by several threads at once, but not by a child after fork(), whose
+ * locks are not its parent's: a daemon opens its store when it has forked.
  */
 #ifndef MSB_STORE_H
 #define MSB_STORE_H

@@ -34,17 +34,21 @@ int fixture_tear_down(void **state)
 {
 	struct fixture *fixture = *state;
 
-	store_writer_close(fixture->writer);
-	msb_store_close(fixture->store);
+	fixture_close(fixture);
 	assert_ok(fixture, io_remove_tree(AT_FDCWD, fixture->directory, &fixture->err));
 	free(fixture);
 	return 0;
 }
 
+void fixture_close(struct fixture *fixture)
+{
+	store_writer_close(steal(&fixture->writer));
+	msb_store_close(steal(&fixture->store));
+}
+
 void fixture_reopen(struct fixture *fixture)
 {
-	store_writer_close(fixture->writer);
-	msb_store_close(fixture->store);
+	fixture_close(fixture);
 	fixture_open(fixture->root, &fixture->store, &fixture->writer);
 }
 

@@ -26,6 +26,8 @@ struct fixture {
 int fixture_set_up(void **state);
 int fixture_tear_down(void **state);
 
+/* Closes writer and store; nothing of SQLite may be open where a test forks. */
+void fixture_close(struct fixture *fixture);
 /* Closes writer and store, and opens them again. */
 void fixture_reopen(struct fixture *fixture);
 /* Opens a second handle on the store, for a child or a second writer. */
