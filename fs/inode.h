@@ -32,7 +32,6 @@ enum inode_fixed {
 	INODE_BUILDS = 4,
 	INODE_TREES = 5,        /* .trees; also the place of what .trees/<hex> shows */
 	INODE_TREES_PREFIX = 6, /* the place of what .trees/sha256:<hex> shows */
-	INODE_LATEST = 7,       /* builds/latest */
 };
 
 #define INODE_LIMIT (UINT32_C(1) << 27) /* of preorder numbers */
@@ -51,7 +50,9 @@ enum inode_kind {
 	KIND_STEP_LOG,
 	KIND_CHANGES,
 	KIND_CONFIG,
-	KIND_SHOWN, /* place of stages/<name|index>, whichever build it is from */
+	KIND_SHOWN,  /* place of stages/<name|index>, whichever build it is from */
+	KIND_LATEST, /* builds/latest while it leads to this build: the kernel keeps a link's
+		      * target, so that another target is another node */
 };
 
 /* A name below builds/. */

@@ -134,7 +134,7 @@ int names_stat(struct core *core, uint64_t id, struct core_node *ret)
 	default:
 		if (inode_is_images(id))
 			return images_stat(core, id, ret);
-		if (id == INODE_LATEST || inode_is_name(id))
+		if (inode_is_name(id))
 			return build_stat(core, id, ret);
 		return -ESTALE;
 	}
@@ -167,7 +167,7 @@ int names_list(struct core *core, uint64_t id, uint64_t offset, core_list_fn eac
 
 int names_readlink(struct core *core, uint64_t id, char **ret)
 {
-	if (id == INODE_LATEST || inode_is_name(id))
+	if (inode_is_name(id))
 		return build_readlink(core, id, ret);
 	return -EINVAL;
 }
@@ -176,5 +176,5 @@ ssize_t names_read(struct core *core, uint64_t id, void *bytes, size_t size, uin
 {
 	if (inode_is_name(id))
 		return build_read(core, id, bytes, size, offset);
-	return id < INODE_LATEST || inode_is_images(id) ? -EISDIR : -EINVAL;
+	return id <= INODE_TREES || inode_is_images(id) ? -EISDIR : -EINVAL;
 }

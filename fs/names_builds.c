@@ -176,11 +176,15 @@ static int lookup_in(struct core *core, const struct told_build *told,
 	return -ENOENT;
 }
 
-static void answer_latest(const struct told_build *told, struct core_node *ret)
+static int answer_latest(const struct told_build *told, struct core_node *ret)
 {
+	struct inode_name name = {KIND_LATEST, .build = (uint32_t)told->build->id};
 	int size = snprintf(NULL, 0, "%" PRId64, told->build->id);
 
-	names_answer(INODE_LATEST, S_IFLNK | 0777, (uint64_t)size, told->changed, ret);
+	if (!inode_pack(&name))
+		return -ENOENT;
+	names_answer(inode_pack(&name), S_IFLNK | 0777, (uint64_t)size, told->changed, ret);
+	return 0;
 }
 
 int build_lookup(struct core *core, uint64_t parent, const char *name, struct core_node *ret)
@@ -202,7 +206,7 @@ int build_lookup(struct core *core, uint64_t parent, const char *name, struct co
 		return r;
 	in.build = (uint32_t)id;
 	if (latest)
-		answer_latest(told, ret);
+		r = answer_latest(told, ret);
 	else if (parent == INODE_BUILDS)
 		r = answer(core, told, &in, ret);
 	else
@@ -213,17 +217,16 @@ int build_lookup(struct core *core, uint64_t parent, const char *name, struct co
 
 int build_stat(struct core *core, uint64_t id, struct core_node *ret)
 {
-	struct inode_name name = {0};
+	struct inode_name name;
 	struct told_build *told;
 	int r;
 
-	if (id != INODE_LATEST)
-		inode_unpack(id, &name);
+	inode_unpack(id, &name);
 	r = get(core, name.build, &told);
 	if (r < 0)
 		return r;
-	if (id == INODE_LATEST)
-		answer_latest(told, ret);
+	if (name.kind == KIND_LATEST)
+		r = answer_latest(told, ret);
 	else
 		r = answer(core, told, &name, ret);
 	history_put(core->history, told);
@@ -302,7 +305,7 @@ static int list_builds(struct core *core, struct name_list *list)
 	if (r < 0)
 		return core_damaged(core, &err, "builds");
 	if (count)
-		name_list_add(list, "latest", INODE_LATEST, S_IFLNK);
+		name_list_add(list, "latest", INODE_BUILDS, S_IFLNK);
 	for (size_t i = 0; i < count && !list->full; i++) {
 		snprintf(name, sizeof(name), "%" PRId64, ids[i]);
 		name_list_add(list, name, INODE_BUILDS, S_IFDIR);
@@ -329,22 +332,23 @@ int build_list(struct core *core, uint64_t id, struct name_list *list)
 
 int build_readlink(struct core *core, uint64_t id, char **ret)
 {
-	struct inode_name name = {0};
+	struct inode_name name;
 	struct told_build *told;
 	char *target = NULL;
 	int r;
 
-	if (id != INODE_LATEST)
-		inode_unpack(id, &name);
-	if (id != INODE_LATEST && name.kind != KIND_FAILED)
+	inode_unpack(id, &name);
+	if (name.kind == KIND_LATEST) {
+		if (asprintf(ret, "%" PRIu32, name.build) < 0)
+			return -ENOMEM;
+		return 0;
+	}
+	if (name.kind != KIND_FAILED)
 		return -EINVAL;
 	r = get(core, name.build, &told);
 	if (r < 0)
 		return r;
-	if (id != INODE_LATEST)
-		target = failed_target(told);
-	else if (asprintf(&target, "%" PRId64, told->build->id) < 0)
-		target = NULL;
+	target = failed_target(told);
 	history_put(core->history, told);
 	if (!target)
 		return -ENOENT;
