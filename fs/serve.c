@@ -49,16 +49,20 @@ __attribute__((format(printf, 2, 0))) static void on_fuse_words(enum fuse_log_le
 								const char *format,
 								va_list arguments)
 {
-	char text[512];
+	char text[256];
+	size_t used;
 
 	(void)level;
 	vsnprintf(text, sizeof(text), format, arguments);
-	text[strcspn(text, "\n")] = '\0';
 	pthread_mutex_lock(&fuse_words.lock);
-	if (!fuse_words.keep)
-		say(fuse_words.to_stderr, text);
-	else if (!fuse_words.text[0])
-		memcpy(fuse_words.text, text, sizeof(text));
+	used = strlen(fuse_words.text);
+	/* A sentence may come in pieces; its end is a line's end. */
+	snprintf(fuse_words.text + used, sizeof(fuse_words.text) - used, "%s", text);
+	if (!fuse_words.keep && strchr(text, '\n')) {
+		fuse_words.text[strcspn(fuse_words.text, "\n")] = '\0';
+		say(fuse_words.to_stderr, fuse_words.text);
+		fuse_words.text[0] = '\0';
+	}
 	pthread_mutex_unlock(&fuse_words.lock);
 }
 
@@ -66,14 +70,16 @@ static void fuse_words_keep(bool keep, bool to_stderr)
 {
 	pthread_mutex_lock(&fuse_words.lock);
 	fuse_words.keep = keep;
+	fuse_words.text[0] = '\0';
 	fuse_words.to_stderr = to_stderr;
 	pthread_mutex_unlock(&fuse_words.lock);
 }
 
 static int fuse_failed(struct msb_error *err, const char *what)
 {
-	const char *why = fuse_words.text;
+	char *why = fuse_words.text;
 
+	why[strcspn(why, "\n")] = '\0';
 	if (strncmp(why, "fuse: ", 6) == 0)
 		why += 6;
 	if (!*why)
