@@ -2,8 +2,10 @@
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <sys/signalfd.h>
 #include <syslog.h>
 #include <time.h>
@@ -24,7 +26,9 @@ struct server {
 	struct fuse_session *session;
 	struct fuse_ops_context context;
 	pthread_t main_thread;
-	int signals; /* a signalfd */
+	int signals;       /* a signalfd */
+	int over;          /* an eventfd: the loop has ended */
+	atomic_bool ended; /* the same, once over was written to */
 	bool watching;
 	pthread_t watcher;
 };
@@ -124,21 +128,22 @@ static void on_ready(void *context)
 	}
 }
 
-/* Waits for a signal, or for the control descriptor's other end to go. */
+/* Waits for a signal, for the control descriptor's other end to go, or for the loop's end. */
 static void wait_for_end(const struct server *server)
 {
-	struct pollfd polled[2] = {
+	struct pollfd polled[] = {
 		{.fd = server->signals, .events = POLLIN},
+		{.fd = server->over, .events = POLLIN},
 		{.fd = server->options->control, .events = POLLIN}, /* ignored when negative */
 	};
 	char byte;
 
 	for (;;) {
-		if (poll(polled, 2, -1) < 0 && errno != EINTR)
+		if (poll(polled, 3, -1) < 0 && errno != EINTR)
 			return;
-		if (polled[0].revents)
+		if (polled[0].revents || polled[1].revents)
 			return;
-		if (polled[1].revents && read(server->options->control, &byte, 1) <= 0)
+		if (polled[2].revents && read(server->options->control, &byte, 1) <= 0)
 			return;
 	}
 }
@@ -147,13 +152,12 @@ static void wait_for_end(const struct server *server)
  * before it falls asleep, they come until it has ended. */
 static void *watch(void *context)
 {
-	const struct server *server = context;
+	struct server *server = context;
 	struct timespec pause = {.tv_nsec = 10000000};
 
 	wait_for_end(server);
 	fuse_session_exit(server->session);
-	for (;;) {
-		pthread_testcancel();
+	while (!atomic_load(&server->ended)) {
 		pthread_kill(server->main_thread, WAKE);
 		nanosleep(&pause, NULL);
 	}
@@ -179,7 +183,8 @@ static int take_signals(struct server *server, struct msb_error *err)
 	sigaction(SIGPIPE, &ignore, NULL);
 	pthread_sigmask(SIG_BLOCK, &set, NULL);
 	server->signals = signalfd(-1, &set, SFD_CLOEXEC);
-	if (server->signals < 0)
+	server->over = eventfd(0, EFD_CLOEXEC);
+	if (server->signals < 0 || server->over < 0)
 		return msb_error_set(err, errno, "listen for signals");
 	return 0;
 }
@@ -277,7 +282,8 @@ static int set_up(struct server *server, struct msb_error *err)
 static void tear_down(struct server *server)
 {
 	if (server->watching) {
-		pthread_cancel(server->watcher);
+		atomic_store(&server->ended, true);
+		eventfd_write(server->over, 1);
 		pthread_join(server->watcher, NULL);
 	}
 	if (server->session) {
@@ -286,6 +292,8 @@ static void tear_down(struct server *server)
 	}
 	if (server->signals >= 0)
 		close(server->signals);
+	if (server->over >= 0)
+		close(server->over);
 	core_close(server->core);
 	free(server->mountpoint);
 	free(server->store);
@@ -293,7 +301,7 @@ static void tear_down(struct server *server)
 
 int serve(const struct serve_options *options, struct msb_error *err)
 {
-	struct server server = {.options = options, .signals = -1};
+	struct server server = {.options = options, .signals = -1, .over = -1};
 	int r;
 
 	fuse_words_keep(true, options->to_stderr);

@@ -69,7 +69,7 @@ same_as() {
 start() { timeout 20 "$msbfs" "$@" "$store" "$mount"; }
 stop() { umount "$mount"; }
 daemon() { # its process: the one that was started with this mount point
-	pgrep -f -- "$msbfs .*$store $mount\$|$msbfs $store $mount\$"
+	pgrep -n -f -- "$msbfs .*$store $mount\$|$msbfs $store $mount\$"
 }
 inodes() { (cd "$1" && find . -printf '%i %p\n' | LC_ALL=C sort); }
 
@@ -199,7 +199,7 @@ holes_are_holes() {
 an_overlay_lies_on_top() {
 	mkdir -p upper scratch merged && touch -r "$source" upper
 	mount -t overlay overlay -o "lowerdir=$mount/.trees/${tree#sha256:},upperdir=upper,workdir=scratch" merged &&
-		same_as "$source" merged && echo new >>merged/usr/bin/hello && mv merged/many merged/moved &&
+		[ -z "$(rsync -aHAXn --checksum --delete -i "$source/" merged/)" ] && echo new >>merged/usr/bin/hello && mv merged/many merged/moved &&
 		[ "$(cat merged/usr/bin/hello)" = $'hello\nnew' ] && rm -r merged/moved &&
 		umount merged && same_as "$source" "$mount/.trees/$tree"
 	local status=$?
