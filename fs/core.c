@@ -1,0 +1,203 @@
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "core.h"
+#include "dircache.h"
+#include "history.h"
+#include "inode.h"
+#include "internal.h"
+#include "names.h"
+#include "node.h"
+#include "shelf.h"
+#include "texts.h"
+
+#define CACHE_BYTES ((size_t)64 << 20)
+
+int core_open(const char *store, const struct core_options *options, struct core **ret,
+	      struct msb_error *err)
+{
+	AUTO(core_closep) struct core *core = calloc(1, sizeof(*core));
+	size_t cache_bytes = options->cache_bytes ? options->cache_bytes : CACHE_BYTES;
+	int r;
+
+	if (!core)
+		return msb_error_memory(err);
+	core->log = options->log;
+	core->log_context = options->log_context;
+	r = msb_store_open(store, &core->store, err);
+	if (r < 0)
+		return r;
+	core->dirs = dircache_new(core->store, cache_bytes);
+	core->views = views_new();
+	core->history = history_new(core->store);
+	core->shelf = shelf_new(core->store);
+	core->texts = texts_new();
+	if (!core->dirs || !core->views || !core->history || !core->shelf || !core->texts)
+		return msb_error_memory(err);
+	*ret = steal(&core);
+	return 0;
+}
+
+void core_close(struct core *core)
+{
+	if (!core)
+		return;
+	texts_free(core->texts);
+	shelf_free(core->shelf);
+	history_free(core->history);
+	views_free(core->views);
+	dircache_free(core->dirs);
+	msb_store_close(core->store);
+	free(core);
+}
+
+int core_damaged(struct core *core, const struct msb_error *err, const char *what)
+{
+	char sentence[MSB_ERROR_TEXT + 128];
+
+	if (err->code == -ENOMEM)
+		return -ENOMEM;
+	if (core->log) {
+		snprintf(sentence, sizeof(sentence), "%s: %s", what,
+			 err->text[0] ? err->text : "cannot be read");
+		core->log(core->log_context, sentence);
+	}
+	return -EIO;
+}
+
+/* "." and "..", which the kernel asks for when all it has is a file handle. */
+static int lookup_dots(struct node *node, bool up, struct core_node *ret)
+{
+	autonode above = {0};
+	int r;
+
+	if (!up)
+		return node_answer(node, ret);
+	if (node->above < 0)
+		return names_stat(node->core, node->view->above, ret);
+	r = node_get(node->core, inode_of_entry(node->view->number, (uint32_t)node->above), &above);
+	return r < 0 ? r : node_answer(&above, ret);
+}
+
+int core_lookup(struct core *core, uint64_t parent, const char *name, struct core_node *ret,
+		bool *ret_lasts)
+{
+	autonode node = {0}, child = {0};
+	int r;
+
+	if (ret_lasts)
+		*ret_lasts = inode_is_tree(parent);
+	if (!inode_is_tree(parent))
+		return names_lookup(core, parent, name, ret);
+	r = node_get(core, parent, &node);
+	if (r == 0 && (strcmp(name, ".") == 0 || strcmp(name, "..") == 0))
+		return lookup_dots(&node, name[1], ret);
+	if (r == 0)
+		r = node_lookup(&node, name, &child);
+	return r < 0 ? r : node_answer(&child, ret);
+}
+
+int core_stat(struct core *core, uint64_t id, struct core_node *ret)
+{
+	autonode node = {0};
+	int r;
+
+	if (!inode_is_tree(id))
+		return names_stat(core, id, ret);
+	r = node_get(core, id, &node);
+	return r < 0 ? r : node_answer(&node, ret);
+}
+
+int core_list(struct core *core, uint64_t id, uint64_t offset, core_list_fn each, void *context)
+{
+	autonode node = {0};
+	int r;
+
+	if (!inode_is_tree(id))
+		return names_list(core, id, offset, each, context);
+	r = node_get(core, id, &node);
+	return r < 0 ? r : node_list(&node, offset, each, context);
+}
+
+int core_readlink(struct core *core, uint64_t id, char **ret)
+{
+	autonode node = {0};
+	int r;
+
+	if (!inode_is_tree(id))
+		return names_readlink(core, id, ret);
+	r = node_get(core, id, &node);
+	return r < 0 ? r : node_readlink(&node, ret);
+}
+
+ssize_t core_read(struct core *core, uint64_t id, void *bytes, size_t size, uint64_t offset)
+{
+	autonode node = {0};
+	int r;
+
+	if (!inode_is_tree(id))
+		return names_read(core, id, bytes, size, offset);
+	r = node_get(core, id, &node);
+	return r < 0 ? r : node_read(&node, bytes, size, offset);
+}
+
+int core_seek(struct core *core, uint64_t id, uint64_t offset, int whence, uint64_t *ret)
+{
+	autonode node = {0};
+	struct core_node plain;
+	int r;
+
+	if (inode_is_tree(id)) {
+		r = node_get(core, id, &node);
+		return r < 0 ? r : node_seek(&node, offset, whence, ret);
+	}
+	r = names_stat(core, id, &plain);
+	if (r < 0)
+		return r;
+	if (offset >= (uint64_t)plain.st.st_size)
+		return -ENXIO;
+	*ret = whence == SEEK_DATA ? offset : (uint64_t)plain.st.st_size;
+	return 0;
+}
+
+ssize_t core_xattr(struct core *core, uint64_t id, const char *name, void *value, size_t size)
+{
+	autonode node = {0};
+	int r;
+
+	if (!inode_is_tree(id))
+		return -ENODATA;
+	r = node_get(core, id, &node);
+	return r < 0 ? r : node_xattr(&node, name, value, size);
+}
+
+ssize_t core_xattr_list(struct core *core, uint64_t id, char *list, size_t size)
+{
+	autonode node = {0};
+	int r;
+
+	if (!inode_is_tree(id))
+		return 0;
+	r = node_get(core, id, &node);
+	return r < 0 ? r : node_xattr_list(&node, list, size);
+}
+
+int core_statfs(struct core *core, struct statvfs *ret)
+{
+	struct msb_store_totals totals;
+	struct msb_error err = {0};
+	int r = msb_store_totals(core->store, &totals, &err);
+
+	if (r < 0)
+		return core_damaged(core, &err, "totals");
+	*ret = (struct statvfs){
+		.f_bsize = 4096,
+		.f_frsize = 4096,
+		.f_blocks = totals.bytes / 4096 + (totals.bytes % 4096 != 0),
+		.f_files = totals.blobs,
+		.f_namemax = NAME_MAX,
+		.f_flag = ST_RDONLY,
+	};
+	return 0;
+}

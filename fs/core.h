@@ -1,0 +1,71 @@
+/*
+ * The mounted file system without FUSE in it: nodes by 64-bit number, in errno terms. Everything
+ * is read from the store when it is asked for; nothing here knows how a request arrived.
+ *
+ * All functions may be called by several threads at once. They return 0 (or a count) or a negative
+ * errno value; what a damaged store did wrong goes to the log as a sentence.
+ */
+#ifndef CORE_H
+#define CORE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <sys/types.h>
+
+#include <msb/cleanup.h>
+#include <msb/error.h>
+
+struct core;
+
+typedef void (*core_log_fn)(void *context, const char *sentence);
+
+struct core_options {
+	size_t cache_bytes; /* of decoded directories; 0: the default, 64 MiB */
+	core_log_fn log;    /* NULL: nobody listens */
+	void *log_context;
+};
+
+/* The root directory's node, as FUSE wants it. */
+#define CORE_ROOT 1
+
+struct core_node {
+	uint64_t id; /* 0 in a listing: the node is to be looked up by name */
+	struct stat st;
+	bool name_lasts; /* this name in this directory means this node for good */
+	bool stat_lasts; /* st and the content never change */
+};
+
+int core_open(const char *store, const struct core_options *options, struct core **ret,
+	      struct msb_error *err);
+void core_close(struct core *core);
+DEFINE_AUTO(struct core, core_close)
+
+/* -ENOENT: no such name. *ret_lasts then says whether it will never appear (NULL: never mind). */
+int core_lookup(struct core *core, uint64_t parent, const char *name, struct core_node *ret,
+		bool *ret_lasts);
+int core_stat(struct core *core, uint64_t id, struct core_node *ret);
+
+/* Each returns false when it has no room for this entry. next is the offset that goes on behind
+ * it. "." and ".." come first. */
+typedef bool (*core_list_fn)(void *context, const char *name, const struct core_node *node,
+			     uint64_t next);
+int core_list(struct core *core, uint64_t id, uint64_t offset, core_list_fn each, void *context);
+
+/* A symlink's target, NUL-terminated, owned by the caller. */
+int core_readlink(struct core *core, uint64_t id, char **ret);
+/* Fewer bytes than size at the file's end only. */
+ssize_t core_read(struct core *core, uint64_t id, void *bytes, size_t size, uint64_t offset);
+/* whence is SEEK_DATA or SEEK_HOLE. -ENXIO at or behind the end. */
+int core_seek(struct core *core, uint64_t id, uint64_t offset, int whence, uint64_t *ret);
+
+/* The value's size; it is copied when size allows, -ERANGE when not, and size 0 only asks. The list
+ * is names one after the other, each with its NUL. */
+ssize_t core_xattr(struct core *core, uint64_t id, const char *name, void *value, size_t size);
+ssize_t core_xattr_list(struct core *core, uint64_t id, char *list, size_t size);
+
+int core_statfs(struct core *core, struct statvfs *ret);
+
+#endif

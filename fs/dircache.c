@@ -1,0 +1,238 @@
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "dircache.h"
+
+#define BUCKETS 16384
+
+struct known_location {
+	struct msb_location location;
+	atomic_bool known; /* set after location is whole */
+};
+
+struct dircache {
+	struct msb_store *store;
+	size_t budget;
+	pthread_mutex_t lock; /* guards all below, and cache fields of directories */
+	size_t bytes;
+	struct cached_dir *newest, *oldest;
+	struct cached_dir *buckets[BUCKETS];
+	pthread_mutex_t locate_lock; /* writing a location */
+};
+
+struct dircache *dircache_new(struct msb_store *store, size_t budget)
+{
+	struct dircache *cache = calloc(1, sizeof(*cache));
+
+	if (!cache)
+		return NULL;
+	cache->store = store;
+	cache->budget = budget;
+	pthread_mutex_init(&cache->lock, NULL);
+	pthread_mutex_init(&cache->locate_lock, NULL);
+	return cache;
+}
+
+static void dir_free(struct cached_dir *dir)
+{
+	msb_dir_unref(dir->dir);
+	free(dir->locations);
+	free(dir);
+}
+
+void dircache_free(struct dircache *cache)
+{
+	struct cached_dir *dir, *older;
+
+	if (!cache)
+		return;
+	for (dir = cache->newest; dir; dir = older) {
+		older = dir->older;
+		dir_free(dir);
+	}
+	pthread_mutex_destroy(&cache->lock);
+	pthread_mutex_destroy(&cache->locate_lock);
+	free(cache);
+}
+
+static struct cached_dir **bucket_of(struct dircache *cache, const struct msb_digest *digest)
+{
+	return &cache->buckets[(digest->bytes[0] | (size_t)digest->bytes[1] << 8) % BUCKETS];
+}
+
+static void unlink_age(struct dircache *cache, struct cached_dir *dir)
+{
+	*(dir->newer ? &dir->newer->older : &cache->newest) = dir->older;
+	*(dir->older ? &dir->older->newer : &cache->oldest) = dir->newer;
+}
+
+static void link_newest(struct dircache *cache, struct cached_dir *dir)
+{
+	dir->newer = NULL;
+	dir->older = cache->newest;
+	*(cache->newest ? &cache->newest->newer : &cache->oldest) = dir;
+	cache->newest = dir;
+}
+
+static struct cached_dir *find(struct dircache *cache, const struct msb_digest *digest)
+{
+	struct cached_dir *dir = *bucket_of(cache, digest);
+
+	while (dir && !msb_digest_equal(&dir->digest, digest))
+		dir = dir->chain;
+	if (!dir)
+		return NULL;
+	if (dir != cache->newest) {
+		unlink_age(cache, dir);
+		link_newest(cache, dir);
+	}
+	dir->users++;
+	return dir;
+}
+
+static void evict(struct dircache *cache, struct cached_dir *dir)
+{
+	struct cached_dir **at = bucket_of(cache, &dir->digest);
+
+	while (*at != dir)
+		at = &(*at)->chain;
+	*at = dir->chain;
+	unlink_age(cache, dir);
+	cache->bytes -= dir->footprint;
+	dir_free(dir);
+}
+
+static void shrink(struct dircache *cache)
+{
+	struct cached_dir *dir = cache->oldest, *newer;
+
+	for (; dir && cache->bytes > cache->budget; dir = newer) {
+		newer = dir->newer;
+		if (dir->users == 0)
+			evict(cache, dir);
+	}
+}
+
+static void insert(struct dircache *cache, struct cached_dir *dir)
+{
+	struct cached_dir **bucket = bucket_of(cache, &dir->digest);
+
+	dir->chain = *bucket;
+	*bucket = dir;
+	link_newest(cache, dir);
+	cache->bytes += dir->footprint;
+	shrink(cache);
+}
+
+static int load(struct dircache *cache, const struct msb_digest *object, struct cached_dir **ret,
+		struct msb_error *err)
+{
+	struct cached_dir *dir = calloc(1, sizeof(*dir));
+	int r;
+
+	if (!dir)
+		return msb_error_memory(err);
+	r = msb_tree_load(cache->store, object, &dir->dir, err);
+	if (r < 0) {
+		free(dir);
+		return r == -ENOMEM ? r : -EIO;
+	}
+	dir->digest = *object;
+	dir->footprint = msb_dir_footprint(dir->dir) + sizeof(*dir);
+	dir->users = 1;
+	*ret = dir;
+	return 0;
+}
+
+int dircache_get(struct dircache *cache, const struct msb_digest *object, struct cached_dir **ret,
+		 struct msb_error *err)
+{
+	struct cached_dir *dir, *loaded = NULL;
+	int r;
+
+	pthread_mutex_lock(&cache->lock);
+	dir = find(cache, object);
+	pthread_mutex_unlock(&cache->lock);
+	if (!dir) {
+		r = load(cache, object, &loaded, err);
+		if (r < 0)
+			return r;
+		pthread_mutex_lock(&cache->lock);
+		/* Another thread may have been faster. */
+		dir = find(cache, object);
+		if (!dir) {
+			insert(cache, loaded);
+			dir = steal(&loaded);
+		}
+		pthread_mutex_unlock(&cache->lock);
+		if (loaded)
+			dir_free(loaded);
+	}
+	*ret = dir;
+	return 0;
+}
+
+void dircache_put(struct dircache *cache, struct cached_dir *dir)
+{
+	if (!dir)
+		return;
+	pthread_mutex_lock(&cache->lock);
+	dir->users--;
+	pthread_mutex_unlock(&cache->lock);
+}
+
+struct cached_dir *dircache_share(struct dircache *cache, struct cached_dir *dir)
+{
+	pthread_mutex_lock(&cache->lock);
+	dir->users++;
+	pthread_mutex_unlock(&cache->lock);
+	return dir;
+}
+
+static struct known_location *locations_of(struct dircache *cache, struct cached_dir *dir)
+{
+	struct known_location *locations;
+	size_t count = msb_dir_count(dir->dir);
+
+	pthread_mutex_lock(&cache->lock);
+	if (!dir->locations) {
+		dir->locations = calloc(count, sizeof(*dir->locations));
+		if (dir->locations) {
+			dir->footprint += count * sizeof(*dir->locations);
+			cache->bytes += count * sizeof(*dir->locations);
+		}
+	}
+	locations = dir->locations;
+	pthread_mutex_unlock(&cache->lock);
+	return locations;
+}
+
+int dircache_locate(struct dircache *cache, struct cached_dir *dir, size_t index, bool again,
+		    struct msb_location *ret, struct msb_error *err)
+{
+	struct known_location *locations = locations_of(cache, dir), *one;
+	struct msb_location location;
+	struct msb_entry entry;
+	int r;
+
+	if (!locations)
+		return msb_error_memory(err);
+	one = &locations[index];
+	if (!again && atomic_load_explicit(&one->known, memory_order_acquire)) {
+		*ret = one->location;
+		return 0;
+	}
+	msb_dir_get(dir->dir, index, &entry);
+	r = msb_store_locate(cache->store, &entry.digest, &location, err);
+	if (r < 0)
+		return r;
+	/* The first answer stays: readers hold no lock. */
+	pthread_mutex_lock(&cache->locate_lock);
+	if (!atomic_load_explicit(&one->known, memory_order_relaxed)) {
+		one->location = location;
+		atomic_store_explicit(&one->known, true, memory_order_release);
+	}
+	pthread_mutex_unlock(&cache->locate_lock);
+	*ret = location;
+	return 0;
+}

@@ -1,0 +1,290 @@
+#include <pthread.h>
+#include <stdlib.h>
+
+#include "fuse_ops.h"
+
+/* Seconds; the kernel caps it. Nothing in a tree ever changes. */
+#define FOREVER 1e9
+
+static struct core *core_of(fuse_req_t request)
+{
+	const struct fuse_ops_context *context = fuse_req_userdata(request);
+
+	return context->core;
+}
+
+static void want(struct fuse_conn_info *connection, unsigned capabilities)
+{
+	connection->want |= connection->capable & capabilities;
+}
+
+static void on_init(void *user_data, struct fuse_conn_info *connection)
+{
+	struct fuse_ops_context *context = user_data;
+
+	/* AUTO_INVAL_DATA makes the kernel compare a directory's time before it repeats a listing
+	 * it kept: that is how the names that can change stay true without an OPENDIR. */
+	want(connection, FUSE_CAP_READDIRPLUS | FUSE_CAP_CACHE_SYMLINKS | FUSE_CAP_PARALLEL_DIROPS |
+				 FUSE_CAP_AUTO_INVAL_DATA | FUSE_CAP_ASYNC_READ |
+				 FUSE_CAP_EXPORT_SUPPORT | FUSE_CAP_SPLICE_WRITE);
+	connection->want &= ~(unsigned)(FUSE_CAP_READDIRPLUS_AUTO | FUSE_CAP_SPLICE_READ);
+	connection->max_write = FUSE_OPS_READ_MAX; /* sets the pages of a request, reads included */
+	connection->max_read = FUSE_OPS_READ_MAX;  /* the mount option of this name says the same */
+	connection->max_readahead = FUSE_OPS_READ_MAX;
+	connection->max_background = 64;
+	connection->congestion_threshold = 48;
+	context->ready(context->ready_context);
+}
+
+static void fill_entry(fuse_req_t request, const struct core_node *node,
+		       struct fuse_entry_param *ret)
+{
+	const struct fuse_ops_context *context = fuse_req_userdata(request);
+
+	*ret = (struct fuse_entry_param){
+		.ino = node->id,
+		.generation = context->generation,
+		.attr = node->st,
+		.attr_timeout = node->stat_lasts ? FOREVER : 0,
+		.entry_timeout = node->name_lasts ? FOREVER : 0,
+	};
+}
+
+static void on_lookup(fuse_req_t request, fuse_ino_t parent, const char *name)
+{
+	struct fuse_entry_param entry = {.entry_timeout = FOREVER};
+	struct core_node node;
+	bool lasts;
+	int r = core_lookup(core_of(request), parent, name, &node, &lasts);
+
+	if (r == 0)
+		fill_entry(request, &node, &entry);
+	/* A name that will never be is an entry without a node, which the kernel keeps. */
+	if (r == 0 || (r == -ENOENT && lasts))
+		fuse_reply_entry(request, &entry);
+	else
+		fuse_reply_err(request, -r);
+}
+
+static void on_getattr(fuse_req_t request, fuse_ino_t id, struct fuse_file_info *file)
+{
+	struct core_node node;
+	int r = core_stat(core_of(request), id, &node);
+
+	(void)file;
+	if (r < 0)
+		fuse_reply_err(request, -r);
+	else
+		fuse_reply_attr(request, &node.st, node.stat_lasts ? FOREVER : 0);
+}
+
+static void on_readlink(fuse_req_t request, fuse_ino_t id)
+{
+	autofree char *target = NULL;
+	int r = core_readlink(core_of(request), id, &target);
+
+	if (r < 0)
+		fuse_reply_err(request, -r);
+	else
+		fuse_reply_readlink(request, target);
+}
+
+/* ENOSYS: the kernel opens by itself from now on and keeps what it cached. */
+static void on_open(fuse_req_t request, fuse_ino_t id, struct fuse_file_info *file)
+{
+	(void)id;
+	(void)file;
+	fuse_reply_err(request, ENOSYS);
+}
+
+/* A reply's bytes are kept by the thread for its next one: a fresh large allocation costs a page
+ * fault for each of its pages. */
+static _Thread_local struct reply_buffer {
+	char *bytes;
+	size_t size;
+} reply_buffer;
+
+static pthread_key_t reply_buffer_key;
+static pthread_once_t reply_buffer_once = PTHREAD_ONCE_INIT;
+
+static void make_key(void)
+{
+	pthread_key_create(&reply_buffer_key, free);
+}
+
+static char *buffer_of_thread(size_t size)
+{
+	struct reply_buffer *buffer = &reply_buffer;
+
+	if (size <= buffer->size)
+		return buffer->bytes;
+	if (size > 2 * FUSE_OPS_READ_MAX)
+		return NULL;
+	pthread_once(&reply_buffer_once, make_key);
+	free(buffer->bytes);
+	*buffer = (struct reply_buffer){malloc(size), size};
+	if (!buffer->bytes)
+		buffer->size = 0;
+	pthread_setspecific(reply_buffer_key, buffer->bytes);
+	return buffer->bytes;
+}
+
+static void on_read(fuse_req_t request, fuse_ino_t id, size_t size, off_t offset,
+		    struct fuse_file_info *file)
+{
+	char *bytes = buffer_of_thread(size);
+	ssize_t n = -ENOMEM;
+
+	(void)file;
+	if (bytes)
+		n = core_read(core_of(request), id, bytes, size, (uint64_t)offset);
+	if (n < 0)
+		fuse_reply_err(request, (int)-n);
+	else
+		fuse_reply_buf(request, bytes, (size_t)n);
+}
+
+/* A directory's listing on its way into a reply. */
+struct listing {
+	fuse_req_t request;
+	bool plus;
+	char *bytes;
+	size_t size, used;
+};
+
+static bool list_one(void *context, const char *name, const struct core_node *node, uint64_t next)
+{
+	struct listing *listing = context;
+	struct fuse_entry_param entry;
+	char *to = listing->bytes + listing->used;
+	size_t room = listing->size - listing->used, taken;
+
+	if (listing->plus) {
+		fill_entry(listing->request, node, &entry);
+		taken = fuse_add_direntry_plus(listing->request, to, room, name, &entry,
+					       (off_t)next);
+	} else {
+		taken = fuse_add_direntry(listing->request, to, room, name, &node->st, (off_t)next);
+	}
+	if (taken > room)
+		return false;
+	listing->used += taken;
+	return true;
+}
+
+static void list(fuse_req_t request, fuse_ino_t id, size_t size, off_t offset, bool plus)
+{
+	struct listing listing = {request, plus, buffer_of_thread(size), size, 0};
+	int r = -ENOMEM;
+
+	if (listing.bytes)
+		r = core_list(core_of(request), id, (uint64_t)offset, list_one, &listing);
+	/* What was listed before a failure is given first; the next request meets it again. */
+	if (r < 0 && listing.used == 0)
+		fuse_reply_err(request, -r);
+	else
+		fuse_reply_buf(request, listing.bytes, listing.used);
+}
+
+static void on_readdir(fuse_req_t request, fuse_ino_t id, size_t size, off_t offset,
+		       struct fuse_file_info *file)
+{
+	(void)file;
+	list(request, id, size, offset, false);
+}
+
+static void on_readdirplus(fuse_req_t request, fuse_ino_t id, size_t size, off_t offset,
+			   struct fuse_file_info *file)
+{
+	(void)file;
+	list(request, id, size, offset, true);
+}
+
+static void reply_xattr(fuse_req_t request, const char *value, ssize_t n, size_t size)
+{
+	if (n < 0)
+		fuse_reply_err(request, (int)-n);
+	else if (size == 0)
+		fuse_reply_xattr(request, (size_t)n);
+	else
+		fuse_reply_buf(request, value, (size_t)n);
+}
+
+static bool refuse_xattrs(fuse_req_t request)
+{
+	const struct fuse_ops_context *context = fuse_req_userdata(request);
+
+	if (context->no_xattrs)
+		fuse_reply_err(request, ENOSYS);
+	return context->no_xattrs;
+}
+
+static void on_getxattr(fuse_req_t request, fuse_ino_t id, const char *name, size_t size)
+{
+	char *value;
+	ssize_t n = -ENOMEM;
+
+	if (refuse_xattrs(request))
+		return;
+	value = buffer_of_thread(size ? size : 1);
+	if (value)
+		n = core_xattr(core_of(request), id, name, value, size);
+	reply_xattr(request, value, n, size);
+}
+
+static void on_listxattr(fuse_req_t request, fuse_ino_t id, size_t size)
+{
+	char *value;
+	ssize_t n = -ENOMEM;
+
+	if (refuse_xattrs(request))
+		return;
+	value = buffer_of_thread(size ? size : 1);
+	if (value)
+		n = core_xattr_list(core_of(request), id, value, size);
+	reply_xattr(request, value, n, size);
+}
+
+static void on_lseek(fuse_req_t request, fuse_ino_t id, off_t offset, int whence,
+		     struct fuse_file_info *file)
+{
+	uint64_t at;
+	int r = offset < 0 ? -EINVAL
+			   : core_seek(core_of(request), id, (uint64_t)offset, whence, &at);
+
+	(void)file;
+	if (r < 0)
+		fuse_reply_err(request, -r);
+	else
+		fuse_reply_lseek(request, (off_t)at);
+}
+
+static void on_statfs(fuse_req_t request, fuse_ino_t id)
+{
+	struct statvfs totals;
+	int r = core_statfs(core_of(request), &totals);
+
+	(void)id;
+	if (r < 0)
+		fuse_reply_err(request, -r);
+	else
+		fuse_reply_statfs(request, &totals);
+}
+
+/* The mount is read-only, so that the kernel refuses every change by itself. Forgets need no
+ * answer: nothing is remembered for a node. */
+const struct fuse_lowlevel_ops fuse_ops = {
+	.init = on_init,
+	.lookup = on_lookup,
+	.getattr = on_getattr,
+	.readlink = on_readlink,
+	.open = on_open,
+	.read = on_read,
+	.opendir = on_open,
+	.readdir = on_readdir,
+	.readdirplus = on_readdirplus,
+	.getxattr = on_getxattr,
+	.listxattr = on_listxattr,
+	.lseek = on_lseek,
+	.statfs = on_statfs,
+};

@@ -1,0 +1,24 @@
+/* FUSE requests turned into calls of the core, and its answers into replies. */
+#ifndef FUSE_OPS_H
+#define FUSE_OPS_H
+
+#define FUSE_USE_VERSION 312
+#include <fuse_lowlevel.h>
+
+#include "core.h"
+
+struct fuse_ops_context {
+	struct core *core;
+	bool no_xattrs;               /* the kernel is told never to ask again */
+	uint64_t generation;          /* differs from daemon to daemon */
+	void (*ready)(void *context); /* the kernel is being answered; once */
+	void *ready_context;
+};
+
+/* For fuse_session_new(), with a struct fuse_ops_context as user data. */
+extern const struct fuse_lowlevel_ops fuse_ops;
+
+/* The largest read and read-ahead. */
+#define FUSE_OPS_READ_MAX (1024 * 1024)
+
+#endif

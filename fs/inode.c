@@ -1,0 +1,155 @@
+#include <sys/sysmacros.h>
+
+#include "inode.h"
+
+enum { TAG_TREE = 0, TAG_IMAGES = 1, TAG_NAME = 2 };
+
+#define TAG_SHIFT   60
+#define VIEW_SHIFT  32
+#define LINK_FLAG   (UINT64_C(1) << 31)
+#define NUMBER_MASK (LINK_FLAG - 1)
+
+#define STEP_BITS   14
+#define STAGE_BITS  14
+#define BUILD_BITS  27
+
+#define TREE_SHIFT  28
+#define BLOCK       UINT64_C(4096)
+
+static unsigned tag_of(uint64_t id)
+{
+	return (unsigned)(id >> TAG_SHIFT);
+}
+
+uint64_t inode_pack(const struct inode_name *name)
+{
+	if (name->step >> STEP_BITS || name->stage >> STAGE_BITS || name->build >> BUILD_BITS)
+		return 0;
+	return (uint64_t)TAG_NAME << TAG_SHIFT | (uint64_t)name->kind << 56 |
+	       (uint64_t)name->by_name << 55 | (uint64_t)name->build << (STEP_BITS + STAGE_BITS) |
+	       (uint64_t)name->stage << STEP_BITS | name->step;
+}
+
+bool inode_is_name(uint64_t id)
+{
+	return tag_of(id) == TAG_NAME;
+}
+
+void inode_unpack(uint64_t id, struct inode_name *ret)
+{
+	ret->kind = (enum inode_kind)(id >> 56 & 15);
+	ret->by_name = id >> 55 & 1;
+	ret->build = (uint32_t)(id >> (STEP_BITS + STAGE_BITS) & ((1U << BUILD_BITS) - 1));
+	ret->stage = (uint32_t)(id >> STEP_BITS & ((1U << STAGE_BITS) - 1));
+	ret->step = (uint32_t)(id & ((1U << STEP_BITS) - 1));
+}
+
+uint64_t inode_of_images(uint64_t interned)
+{
+	return (uint64_t)TAG_IMAGES << TAG_SHIFT | interned;
+}
+
+bool inode_is_images(uint64_t id)
+{
+	return tag_of(id) == TAG_IMAGES;
+}
+
+uint64_t inode_interned(uint64_t id)
+{
+	return id & ((UINT64_C(1) << TAG_SHIFT) - 1);
+}
+
+bool inode_is_tree(uint64_t id)
+{
+	return tag_of(id) == TAG_TREE && id >> VIEW_SHIFT;
+}
+
+uint32_t inode_view(uint64_t id)
+{
+	return (uint32_t)(id >> VIEW_SHIFT);
+}
+
+bool inode_number(uint64_t id, uint32_t *ret)
+{
+	bool link = id & LINK_FLAG;
+
+	*ret = (uint32_t)(id & NUMBER_MASK) - !link;
+	return link;
+}
+
+uint64_t inode_of_entry(uint32_t view, uint32_t number)
+{
+	return (uint64_t)view << VIEW_SHIFT | (number + UINT64_C(1));
+}
+
+uint64_t inode_of_link(uint32_t view, uint32_t link)
+{
+	return (uint64_t)view << VIEW_SHIFT | LINK_FLAG | link;
+}
+
+static uint64_t blocks_of(uint64_t bytes)
+{
+	/* Whole blocks, as a disk would use: a tool takes a file with fewer for sparse. */
+	return bytes / BLOCK * (BLOCK / 512) + (bytes % BLOCK ? BLOCK / 512 : 0);
+}
+
+static void stat_times(struct stat *st, int64_t seconds, long nanoseconds)
+{
+	st->st_mtim.tv_sec = seconds;
+	st->st_mtim.tv_nsec = nanoseconds;
+	st->st_atim = st->st_mtim;
+	st->st_ctim = st->st_mtim;
+}
+
+void inode_stat(const struct msb_entry *entry, uint64_t tree_number, uint32_t number,
+		struct stat *ret)
+{
+	*ret = (struct stat){
+		.st_ino = tree_number << TREE_SHIFT |
+			  (entry->link ? INODE_LIMIT | entry->link : number),
+		.st_mode = msb_entry_mode(entry),
+		.st_nlink = entry->nlink ? entry->nlink : 1,
+		.st_uid = entry->uid,
+		.st_gid = entry->gid,
+		.st_size = (off_t)entry->size,
+		.st_blksize = 128 * 1024,
+	};
+	stat_times(ret, entry->mtime_sec, entry->mtime_nsec);
+	switch (entry->type) {
+	case MSB_FILE:
+		ret->st_blocks = (blkcnt_t)blocks_of(entry->allocated);
+		break;
+	case MSB_DIRECTORY:
+		ret->st_nlink = entry->subdirectories + (nlink_t)2;
+		ret->st_size = (off_t)BLOCK;
+		ret->st_blocks = (blkcnt_t)(BLOCK / 512);
+		break;
+	case MSB_CHARACTER:
+	case MSB_BLOCK:
+		ret->st_rdev = makedev(entry->device_major, entry->device_minor);
+		break;
+	default:
+		break;
+	}
+}
+
+void inode_stat_name(uint64_t id, mode_t mode, uint64_t size, int64_t time_ns, struct stat *ret)
+{
+	int64_t seconds = time_ns / 1000000000, rest = time_ns % 1000000000;
+
+	if (rest < 0) {
+		seconds--;
+		rest += 1000000000;
+	}
+	*ret = (struct stat){
+		.st_ino = id,
+		.st_mode = mode,
+		.st_nlink = 1, /* of a directory: not counted */
+		.st_uid = geteuid(),
+		.st_gid = getegid(),
+		.st_size = (off_t)size,
+		.st_blksize = 128 * 1024,
+		.st_blocks = S_ISREG(mode) ? (blkcnt_t)blocks_of(size) : 0,
+	};
+	stat_times(ret, seconds, (long)rest);
+}

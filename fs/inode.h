@@ -1,0 +1,88 @@
+/*
+ * Numbers: which node a 64-bit id means, and which inode number users see for it. Nothing is
+ * remembered for a node: its id says all.
+ *
+ *   id          what
+ *   1…15        the fixed names at the top (enum inode_fixed)
+ *   0 | view 28 | link flag 1 | number 31   an entry of a tree, in the low 60 bits: the view that
+ *               shows it, and its preorder number + 1, or with the flag its hard link number
+ *   1 | n 60    a directory of image names, interned as n
+ *   2 | kind 4 | by name 1 | build 27 | stage 14 | step 14   a name below builds/
+ *
+ * Each starts with four tag bits. Hard links of one file share one id.
+ *
+ * Inode numbers of tree entries are stable over remounts and the same wherever the tree is shown:
+ * (tree number) << 28 | preorder number, or | 1 << 27 | link number. So a tree may have up to
+ * 2^27 entries; those beyond cannot be shown. All other inode numbers are the ids themselves.
+ */
+#ifndef INODE_H
+#define INODE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <msb/tree.h>
+
+#include "core.h"
+
+enum inode_fixed {
+	INODE_ROOT = CORE_ROOT,
+	INODE_STAGES = 2,
+	INODE_IMAGES = 3,
+	INODE_BUILDS = 4,
+	INODE_TREES = 5,        /* .trees; also the place of what .trees/<hex> shows */
+	INODE_TREES_PREFIX = 6, /* the place of what .trees/sha256:<hex> shows */
+};
+
+#define INODE_LIMIT (UINT32_C(1) << 27) /* of preorder numbers */
+
+enum inode_kind {
+	KIND_BUILD = 1, /* builds/<id> */
+	KIND_DOCKERFILE,
+	KIND_LOG,
+	KIND_INFO,
+	KIND_FAILED,
+	KIND_STAGES, /* builds/<id>/stages */
+	KIND_STAGE,  /* builds/<id>/stages/<name|index>; place of its rootfs */
+	KIND_STEPS,
+	KIND_STEP, /* …/steps/<n>; place of its rootfs */
+	KIND_INSTRUCTION,
+	KIND_STEP_LOG,
+	KIND_CHANGES,
+	KIND_CONFIG,
+	KIND_SHOWN,  /* place of stages/<name|index>, whichever build it is from */
+	KIND_LATEST, /* builds/latest while it leads to this build: the kernel keeps a link's
+		      * target, so that another target is another node */
+};
+
+/* A name below builds/. */
+struct inode_name {
+	enum inode_kind kind;
+	bool by_name; /* the stage was reached by its name, not its index: a directory of its own,
+		       * as a directory has one parent and one name for the kernel */
+	uint32_t build, stage, step;
+};
+
+/* 0 where a number is too large to be shown. */
+uint64_t inode_pack(const struct inode_name *name);
+bool inode_is_name(uint64_t id);
+void inode_unpack(uint64_t id, struct inode_name *ret);
+
+uint64_t inode_of_images(uint64_t interned);
+bool inode_is_images(uint64_t id);
+uint64_t inode_interned(uint64_t id);
+
+bool inode_is_tree(uint64_t id);
+uint32_t inode_view(uint64_t id);
+/* True for a hard link; *ret is then its link number, else its preorder number. */
+bool inode_number(uint64_t id, uint32_t *ret);
+uint64_t inode_of_entry(uint32_t view, uint32_t number);
+uint64_t inode_of_link(uint32_t view, uint32_t link);
+
+/* The attributes of a tree's entry. */
+void inode_stat(const struct msb_entry *entry, uint64_t tree_number, uint32_t number,
+		struct stat *ret);
+/* The attributes of a name that is in no tree. */
+void inode_stat_name(uint64_t id, mode_t mode, uint64_t size, int64_t time_ns, struct stat *ret);
+
+#endif

@@ -1,0 +1,26 @@
+/* One mount, from mount(2) to the end. */
+#ifndef SERVE_H
+#define SERVE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <msb/error.h>
+
+struct serve_options {
+	const char *program; /* argv[0] */
+	const char *store;
+	const char *mountpoint;
+	char *mount_options; /* for libfuse and the kernel, comma-separated */
+	size_t cache_bytes;
+	bool no_xattrs;
+	bool to_stderr; /* where the log goes; else to syslog */
+	int control;    /* -1: none. Its other end's closing ends the mount */
+	int ready;      /* -1: none. A byte is written when the mount answers */
+	bool detach;    /* once ready, let go of the terminal */
+};
+
+/* Returns when the mount has ended. */
+int serve(const struct serve_options *options, struct msb_error *err);
+
+#endif
