@@ -203,6 +203,11 @@ int msb_image_tag(const char *root, const char *source, const char *name, struct
 	return r;
 }
 
+int msb_reference_normalize(const char *text, char **ret, struct msb_error *err)
+{
+	return reference_normalize(text, ret, err);
+}
+
 int msb_reference_split(const char *normalized, char **ret_repository, char **ret_tag,
 			struct msb_error *err)
 {

@@ -217,13 +217,17 @@ static int count_names(struct msb_store *store, const struct msb_digest *id, siz
 	return 0;
 }
 
-static int remove_name(struct workshop *workshop, const char *name, struct msb_error *err)
+static int remove_record(struct workshop *workshop, const struct msb_image *image,
+                         struct msb_error *err)
 {
 	int r = store_begin(workshop->writer, err);
 
 	if (r < 0)
 		return r;
-	r = store_remove_image(workshop->writer, name, err);
+	if (image->name)
+		r = store_remove_image(workshop->writer, image->name, err);
+	else
+		r = store_remove_untagged_image(workshop->writer, &image->id, err);
 	if (r >= 0)
 		r = store_commit(workshop->writer, err);
 	if (r < 0)
@@ -252,7 +256,7 @@ int msb_image_remove(const char *root, const char *name, char **ret_said, struct
 		autofree char *familiar = image->name ? reference_familiar(image->name) : NULL;
 
 		msb_digest_format(&image->id, id);
-		r = remove_name(&workshop, image->name ? image->name : id, err);
+		r = remove_record(&workshop, image, err);
 		if (familiar)
 			buffer_printf(&said, "Untagged: %s\n", familiar);
 		if (names <= 1)

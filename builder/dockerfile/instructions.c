@@ -27,7 +27,7 @@ static int at_least_one(const struct instruction *instruction, struct msb_error 
 /* The exec form when rest is one: 1, else 0. */
 static int take_json(struct instruction *instruction, struct msb_error *err)
 {
-	int r = json_strings(instruction->rest, &instruction->args, err);
+	int r = json_form_strings(instruction->rest, &instruction->args, err);
 
 	instruction->json = r == 1;
 	return r;
@@ -271,7 +271,7 @@ static int shape_healthcheck(struct instruction *instruction, char escape, struc
 				     (int)(type < 100 ? type : 100), rest);
 	if (strlist_add(&instruction->args, "CMD") < 0)
 		return msb_error_memory(err);
-	r = json_strings(text, &instruction->args, err);
+	r = json_form_strings(text, &instruction->args, err);
 	if (r < 0)
 		return r;
 	instruction->json = r == 1;

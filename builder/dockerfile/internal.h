@@ -41,7 +41,7 @@ int heredoc_read(struct lexer *lexer, struct instruction *instruction, struct ms
 
 /* A JSON array of strings, and nothing behind it. 1: it is one, appended to ret; 0: it is no JSON;
  * -EINVAL: JSON, but not all strings. */
-int json_strings(const char *text, struct strlist *ret, struct msb_error *err);
+int json_form_strings(const char *text, struct strlist *ret, struct msb_error *err);
 
 struct flag_rule {
 	const char *name;

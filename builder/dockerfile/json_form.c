@@ -175,7 +175,7 @@ static int add_member(struct buffer *member, struct strlist *ret)
 	return text ? strlist_add(ret, text) : -ENOMEM;
 }
 
-int json_strings(const char *text, struct strlist *ret, struct msb_error *err)
+int json_form_strings(const char *text, struct strlist *ret, struct msb_error *err)
 {
 	const char *at = skip_space(text), *end;
 

@@ -351,9 +351,9 @@ int exec_build(const struct exec_request *request, struct msb_build_result *ret,
 		r = describe(&build, err);
 	if (r < 0)
 		return r;
-	r = run_stages(&build, &failure);
+	r = build_run_stages(&build, &failure);
 	if (r >= 0)
-		r = publish_image(&build, &failure);
+		r = build_publish(&build, &failure);
 	recorded = record_end(&build, r, &failure, r < 0 ? NULL : &failure);
 	if (r >= 0)
 		r = recorded;

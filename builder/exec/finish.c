@@ -103,7 +103,7 @@ static int set_names(struct build *build, const struct image *image, const struc
 	return r;
 }
 
-int publish_image(struct build *build, struct msb_error *err)
+int build_publish(struct build *build, struct msb_error *err)
 {
 	struct stage_run *stage = &build->stages[build->plan->target];
 	const struct plan_stage *plan = stage->plan;

@@ -91,14 +91,14 @@ const struct step_operation *step_operation_of(enum step_kind kind);
 extern const struct step_operation step_from, step_command, step_copy, step_workdir, step_config;
 
 /* step.c: all of one step, with its records and events. */
-int run_step(struct build *build, struct stage_run *stage, const struct step *step,
+int build_run_step(struct build *build, struct stage_run *stage, const struct step *step,
 	     struct msb_error *err);
 
 /* scheduler.c: all wanted stages, several at once. */
-int run_stages(struct build *build, struct msb_error *err);
+int build_run_stages(struct build *build, struct msb_error *err);
 
 /* finish.c: the target's image from its stage, published under its tags. */
-int publish_image(struct build *build, struct msb_error *err);
+int build_publish(struct build *build, struct msb_error *err);
 
 /* excerpt.c: the Dockerfile around an instruction; owned. */
 char *excerpt_of(const char *name, const char *text, int line, int end_line);

@@ -64,7 +64,7 @@ static void *run_stage(void *argument)
 	if (!take_turn(turn.build, turn.stage))
 		return NULL;
 	for (size_t i = 0; r >= 0 && i < plan->step_count && !is_stopped(turn.build); i++)
-		r = run_step(turn.build, turn.stage, &plan->steps[i], &err);
+		r = build_run_step(turn.build, turn.stage, &plan->steps[i], &err);
 	if (r < 0) {
 		pthread_mutex_lock(&turn.build->lock);
 		if (turn.build->error.code == 0)
@@ -92,7 +92,7 @@ static int start_stage(struct build *build, struct stage_run *stage, struct msb_
 	return 0;
 }
 
-int run_stages(struct build *build, struct msb_error *err)
+int build_run_stages(struct build *build, struct msb_error *err)
 {
 	int r = 0;
 

@@ -316,7 +316,7 @@ static void step_run_done(struct step_run *run)
 	buffer_done(&run->log);
 }
 
-int run_step(struct build *build, struct stage_run *stage, const struct step *step,
+int build_run_step(struct build *build, struct stage_run *stage, const struct step *step,
 	     struct msb_error *err)
 {
 	AUTO(step_run_done)

@@ -18,9 +18,6 @@
 #include <msb/records.h>
 #include <msb/tree_diff.h>
 
-/* Makes the store where it is missing, with its parents. */
-int msb_store_make(const char *root, struct msb_error *err);
-
 /* --- Building --------------------------------------------------------------------------- */
 
 struct msb_build_options {
@@ -114,6 +111,8 @@ int msb_image_history(const char *root, const char *name, struct msb_history_lin
                       size_t *ret_count, struct msb_error *err);
 void msb_history_free(struct msb_history_line *lines, size_t count);
 
+/* "node" to "docker.io/library/node:latest"; owned. -EINVAL for what is no reference. */
+int msb_reference_normalize(const char *text, char **ret, struct msb_error *err);
 /* "docker.io/library/node:latest" to "node" and "latest"; owned. */
 int msb_reference_split(const char *normalized, char **ret_repository, char **ret_tag,
                         struct msb_error *err);
@@ -143,7 +142,10 @@ int msb_export(const char *root, const char *ref, int fd, struct msb_error *err)
 /* What a step (or all steps of a stage or build: "7", "7/build") printed. */
 int msb_log(const char *root, const char *ref, int fd, struct msb_error *err);
 
-/* --- The host ------------------------------------------------------------------------------ */
+/* --- The store and the host ---------------------------------------------------------------- */
+
+/* Makes an empty store at root where there is none yet. */
+int msb_store_make(const char *root, struct msb_error *err);
 
 struct msb_host_fact {
 	const char *name; /* constant */
