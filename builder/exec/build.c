@@ -12,6 +12,7 @@
 #include "path.h"
 #include "reference.h"
 #include "sandbox.h"
+#include "secrets.h"
 
 #define MAX_DOCKERFILE (16u * 1024 * 1024)
 
@@ -270,7 +271,8 @@ static int open_context(struct build *build, const char *dockerfile, struct msb_
 	struct ignore *ignore;
 	int r;
 
-	if (!wants(build->plan, STEP_COPY) && !wants(build->plan, STEP_ADD))
+	if (!wants(build->plan, STEP_COPY) && !wants(build->plan, STEP_ADD) &&
+	    !wants(build->plan, STEP_RUN)) /* which may mount it */
 		return 0;
 	r = read_ignore(build->options, dockerfile, &ignore, err);
 	if (r < 0)
@@ -287,6 +289,9 @@ static int prepare(struct build *build, struct msb_error *err)
 
 	if (!dockerfile)
 		return msb_error_memory(err);
+	r = secrets_check(build->options->secrets, err);
+	if (r < 0)
+		return r;
 	r = read_dockerfile(build, dockerfile, err);
 	if (r >= 0)
 		r = make_plan(build, err);

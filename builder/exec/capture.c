@@ -112,12 +112,13 @@ static bool put_known_link(struct capture *capture, const struct stat *st, const
 {
 	struct strlist *names = &capture->first_names;
 	uint32_t number = link_number(capture->links, st);
+	bool known = number > 0 && number <= names->count;
 
-	if (number > 0 && number <= names->count)
+	if (known)
 		*ret = edit_link(capture->edit, names->items[number - 1], path, err);
 	else
 		*ret = number == 0 || strlist_add(names, path) < 0 ? msb_error_memory(err) : 0;
-	return *ret < 0 || number <= names->count - 1;
+	return known || *ret < 0;
 }
 
 static int capture_name(struct capture *capture, int dir, const char *name, const char *dir_path,

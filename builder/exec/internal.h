@@ -92,7 +92,7 @@ extern const struct step_operation step_from, step_command, step_copy, step_work
 
 /* step.c: all of one step, with its records and events. */
 int build_run_step(struct build *build, struct stage_run *stage, const struct step *step,
-	     struct msb_error *err);
+		   struct msb_error *err);
 
 /* scheduler.c: all wanted stages, several at once. */
 int build_run_stages(struct build *build, struct msb_error *err);

@@ -47,6 +47,9 @@ static int begin_definition(struct step_run *run, struct msb_error *err)
 	buffer_string(&run->definition, own);
 	if (run->step->kind == STEP_FROM)
 		return 0;
+	/* Its result is the tree it began with, but it was new once, and its time is kept. */
+	if (run->step->kind == STEP_CONFIG)
+		buffer_printf(&run->definition, "instruction %s\n", run->step->expanded);
 	r = tree_key(run->build->store, &run->before, &key, err);
 	if (r >= 0)
 		buffer_printf(&run->definition, "tree %s\n", msb_digest_format(&key, text));
@@ -317,7 +320,7 @@ static void step_run_done(struct step_run *run)
 }
 
 int build_run_step(struct build *build, struct stage_run *stage, const struct step *step,
-	     struct msb_error *err)
+		   struct msb_error *err)
 {
 	AUTO(step_run_done)
 	struct step_run run = {

@@ -28,6 +28,8 @@ struct msb_build_options {
 	const char *const *build_args; /* NAME=VALUE, or NAME for this process's own value */
 	const char *const *labels;     /* NAME=VALUE */
 	const char *const *no_cache_filter; /* stages */
+	const char *const *secrets;         /* "id=NAME[,src=FILE|,env=NAME]" */
+	const char *const *agents;          /* --ssh: "default" or "NAME=SOCKET" */
 	const char *target;   /* stage name or number; NULL: the last */
 	const char *platform; /* NULL: this machine's */
 	const char *network;  /* of RUN: NULL or "default", "host", "none" */

@@ -7,8 +7,8 @@ import_busybox
 dockerfile <<'END'
 FROM busybox AS one
 RUN mkdir /data && echo one > /data/file && ln /data/file /data/hard && ln -s file /data/soft && \
-    mkfifo /data/pipe && touch -d '2001-02-03 04:05:06' /data/file && chmod 4711 /data/file && \
-    chown 1000:1000 /data/file && echo only > /data/only
+    mkfifo /data/pipe && touch -d '2001-02-03 04:05:06' /data/file && \
+    chown 1000:1000 /data/file && chmod 4711 /data/file && echo only > /data/only
 FROM busybox AS two
 COPY --from=one /data /data
 RUN rm /data/only

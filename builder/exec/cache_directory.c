@@ -1,0 +1,147 @@
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "cache_directory.h"
+#include "io.h"
+#include "path.h"
+#include "process.h"
+
+#define MAX_PRIVATE 1000
+
+/* "caches/<digest of the id>/", with the id in words beside the directories. */
+static int open_place(struct msb_store *store, const char *id, char **ret_path,
+		      struct msb_error *err)
+{
+	autoclose int fd = -1;
+	struct msb_digest digest;
+	char text[MSB_DIGEST_TEXT], name[16 + MSB_DIGEST_HEX];
+	int r;
+
+	msb_digest_of(id, strlen(id), &digest);
+	msb_digest_format(&digest, text);
+	snprintf(name, sizeof(name), "caches/%.32s", text + strlen("sha256:"));
+	r = io_make_dirs(msb_store_directory(store), name, 0700, err);
+	if (r < 0)
+		return r;
+	fd = openat(msb_store_directory(store), name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0)
+		return msb_error_set(err, errno, "open '%s'", name);
+	r = io_write_file(fd, "id", id, strlen(id), 0600, err);
+	if (r < 0)
+		return r;
+	*ret_path = path_join(msb_store_path(store), name);
+	return *ret_path ? 0 : msb_error_memory(err);
+}
+
+/* 0 with the lock, or -EWOULDBLOCK. */
+static int take_lock(const char *place, unsigned number, int operation, int *ret,
+		     struct msb_error *err)
+{
+	autofree char *name = NULL;
+	autoclose int fd = -1;
+
+	if (asprintf(&name, "%s/%u.lock", place, number) < 0) {
+		name = NULL;
+		return msb_error_memory(err);
+	}
+	fd = open(name, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	if (fd < 0)
+		return msb_error_set(err, errno, "open '%s'", name);
+	while (flock(fd, operation) < 0)
+		if (errno != EINTR)
+			return errno == EWOULDBLOCK ? -EWOULDBLOCK
+						    : msb_error_set(err, errno, "lock '%s'", name);
+	*ret = steal_fd(&fd);
+	return 0;
+}
+
+static int copy_initial(const char *initial, const char *path, struct msb_error *err)
+{
+	autofree char *content = NULL;
+	struct process_options options = {0};
+	int status;
+	pid_t pid;
+
+	if (asprintf(&content, "%s/.", initial) < 0) {
+		content = NULL;
+		return msb_error_memory(err);
+	}
+	{
+		const char *const argv[] = {"cp", "-a", "--", content, path, NULL};
+
+		pid = process_spawn(argv, &options, err);
+	}
+	if (pid < 0)
+		return pid;
+	if (process_wait(pid, &status, err) < 0)
+		return err ? err->code : -EIO;
+	return status == 0 ? 0
+			   : msb_error_say(err, EIO, "copy the initial content of a cache mount");
+}
+
+/* Under a name of its own until it is complete. */
+static int make_directory(const char *path, const struct run_mount *mount, const char *initial,
+			  struct msb_error *err)
+{
+	autofree char *unfinished = NULL;
+	struct stat st;
+	int r = 0;
+
+	if (lstat(path, &st) == 0)
+		return 0;
+	if (asprintf(&unfinished, "%s.%d", path, (int)getpid()) < 0) {
+		unfinished = NULL;
+		return msb_error_memory(err);
+	}
+	if (mkdir(unfinished, 0700) < 0)
+		return msb_error_set(err, errno, "create '%s'", unfinished);
+	if (initial)
+		r = copy_initial(initial, unfinished, err);
+	if (r >= 0 && (chown(unfinished, mount->uid, mount->gid) < 0 ||
+		       chmod(unfinished, mount->has_mode ? mount->mode : 0755) < 0))
+		r = msb_error_set(err, errno, "prepare '%s'", unfinished);
+	if (r >= 0 && rename(unfinished, path) < 0 && errno != EEXIST && errno != ENOTEMPTY)
+		r = msb_error_set(err, errno, "name '%s'", path);
+	io_remove_tree(AT_FDCWD, unfinished, NULL);
+	return r;
+}
+
+int cache_directory_take(struct msb_store *store, const struct run_mount *mount,
+			 const char *initial, char **ret_path, int *ret_lock, struct msb_error *err)
+{
+	autofree char *place = NULL;
+	autofree char *path = NULL;
+	autoclose int lock = -1;
+	unsigned number = 0;
+	int r = open_place(store, mount->id, &place, err);
+
+	if (r < 0)
+		return r;
+	if (mount->sharing == SHARING_PRIVATE) {
+		do
+			r = take_lock(place, number, LOCK_EX | LOCK_NB, &lock, err);
+		while (r == -EWOULDBLOCK && ++number < MAX_PRIVATE);
+	} else {
+		r = take_lock(place, 0, mount->sharing == SHARING_LOCKED ? LOCK_EX : LOCK_SH, &lock,
+			      err);
+	}
+	if (r == -EWOULDBLOCK)
+		return msb_error_say(err, EBUSY, "cache mount '%s': too many in use", mount->id);
+	if (r < 0)
+		return r;
+	if (asprintf(&path, "%s/%u", place, number) < 0) {
+		path = NULL;
+		return msb_error_memory(err);
+	}
+	r = make_directory(path, mount, initial, err);
+	if (r < 0)
+		return r;
+	*ret_path = steal(&path);
+	*ret_lock = steal_fd(&lock);
+	return 0;
+}

@@ -1,0 +1,20 @@
+/* The directories of RUN --mount=type=cache: kept in the store beside the trees, never in them. */
+#ifndef CACHE_DIRECTORY_H
+#define CACHE_DIRECTORY_H
+
+#include <msb/error.h>
+#include <msb/store.h>
+
+#include "plan.h"
+
+/*
+ * The directory for mount's id, made (0755, its owner and mode from mount, filled from the
+ * directory `initial` unless NULL) when it is new. By its sharing: shared takes it as it is, locked
+ * waits until nobody else has it, private takes another one while it is in use. *ret_lock keeps
+ * it taken until it is closed. *ret_path is owned by the caller.
+ */
+int cache_directory_take(struct msb_store *store, const struct run_mount *mount,
+			 const char *initial, char **ret_path, int *ret_lock,
+			 struct msb_error *err);
+
+#endif

@@ -1,0 +1,365 @@
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "cache_directory.h"
+#include "command_mounts.h"
+#include "internal.h"
+#include "io.h"
+#include "path.h"
+#include "secrets.h"
+#include "selection.h"
+
+/* --- Before the key is known --- */
+
+static int source_of(struct step_run *run, const struct source *from, struct selection_source *ret,
+		     struct msb_error *err)
+{
+	const struct base_image *image;
+	int r = 0;
+
+	switch (from->kind) {
+	case SOURCE_CONTEXT:
+		ret->context = run->build->files;
+		break;
+	case SOURCE_STAGE:
+		ret->tree = &run->build->stages[from->stage].tree;
+		break;
+	case SOURCE_IMAGE:
+		r = base_images_get(&run->build->images, from->image, &image, err);
+		if (r >= 0)
+			ret->tree = &image->record->tree;
+		break;
+	case SOURCE_SCRATCH:
+		break;
+	}
+	return r;
+}
+
+static int select_mount(struct step_run *run, const struct run_mount *mount, struct msb_digest *ret,
+			struct msb_error *err)
+{
+	AUTO(selection_freep) struct selection *selection = NULL;
+	struct selection_source source = {0};
+	char text[MSB_DIGEST_TEXT];
+	struct msb_digest key;
+	int r = source_of(run, &mount->from, &source, err);
+
+	if (r >= 0)
+		r = selection_new(run->build->store, &selection, err);
+	if (r >= 0 && mount->from.kind != SOURCE_SCRATCH)
+		r = selection_add(selection, &source, mount->source ? mount->source : "/", err);
+	if (r >= 0)
+		r = selection_commit(selection, run->build->writer, ret, err);
+	if (r >= 0)
+		r = tree_key(run->build->store, ret, &key, err);
+	if (r >= 0)
+		buffer_printf(&run->definition, "mount %s %s\n", mount->target,
+			      msb_digest_format(&key, text));
+	return r;
+}
+
+static bool selects(const struct run_mount *mount)
+{
+	return mount->kind == MOUNT_BIND ||
+	       (mount->kind == MOUNT_CACHE && mount->from.kind != SOURCE_SCRATCH);
+}
+
+int command_mounts_select(struct step_run *run, struct msb_digest **ret_trees,
+			  struct msb_error *err)
+{
+	const struct run_step *step = &run->step->run;
+	autofree struct msb_digest *trees = calloc(step->mount_count + 1, sizeof(*trees));
+	int r = 0;
+
+	if (!trees)
+		return msb_error_memory(err);
+	for (size_t i = 0; r >= 0 && i < step->mount_count; i++)
+		if (selects(&step->mounts[i]))
+			r = select_mount(run, &step->mounts[i], &trees[i], err);
+	if (r >= 0)
+		*ret_trees = steal(&trees);
+	return r;
+}
+
+/* --- Before the command runs --- */
+
+/* Takes source and target, both owned; NULL in either is out of memory. */
+static int add_bind(struct command_mounts *mounts, char *source, char *target, bool read_only,
+		    struct msb_error *err)
+{
+	struct sandbox_bind *grown;
+
+	grown = reallocarray(mounts->binds, mounts->bind_count + 1, sizeof(*grown));
+	if (grown)
+		mounts->binds = grown;
+	if (!grown || !source || !target) {
+		free(source);
+		free(target);
+		return msb_error_memory(err);
+	}
+	grown[mounts->bind_count++] = (struct sandbox_bind){source, target, read_only};
+	return 0;
+}
+
+int command_mounts_add_file(struct command_mounts *mounts, struct command_root *root,
+			    const char *name, const void *bytes, size_t size, mode_t mode,
+			    const char *target, bool needs_stub, struct msb_error *err)
+{
+	autofree char *place = NULL;
+	int r = io_write_file(root->fd, name, bytes, size, 0600, err);
+
+	if (r >= 0 && fchmodat(root->fd, name, mode, 0) < 0)
+		r = msb_error_set(err, errno, "prepare '%s'", target);
+	if (r >= 0 && needs_stub)
+		r = command_root_stub(root, target, false, &place, err);
+	if (r < 0)
+		return r;
+	return add_bind(mounts, path_join(root->path, name),
+			needs_stub ? steal(&place) : strdup(target), true, err);
+}
+
+/* A writable bind: what is written lands in an upper side that nobody captures. */
+static int overlay_on(struct command_mounts *mounts, struct command_root *root, size_t index,
+		      const char *lower, char **ret, struct msb_error *err)
+{
+	autofree char *target = NULL;
+	autofree char *upper = NULL;
+	autofree char *work = NULL;
+	int r;
+
+	if (asprintf(&target, "%s/rw%zu", root->path, index) < 0 ||
+	    asprintf(&upper, "%s/rw%zu.upper", root->path, index) < 0 ||
+	    asprintf(&work, "%s/rw%zu.work", root->path, index) < 0)
+		return msb_error_memory(err);
+	if (mkdir(target, 0755) < 0 || mkdir(upper, 0755) < 0 || mkdir(work, 0755) < 0)
+		return msb_error_set(err, errno, "create directory '%s'", target);
+	{
+		const char *const lowers[] = {lower, NULL};
+		const struct sandbox_overlay overlay = {lowers, upper, work, target};
+
+		r = sandbox_overlay_mount(&overlay, err);
+	}
+	if (r >= 0 && strlist_add(&mounts->overlays, target) < 0)
+		r = msb_error_memory(err);
+	if (r >= 0)
+		*ret = steal(&target);
+	return r;
+}
+
+static int attach_bind(struct command_mounts *mounts, struct command_root *root, size_t index,
+		       const struct run_mount *mount, const struct msb_digest *tree,
+		       struct msb_error *err)
+{
+	autofree char *place = NULL;
+	autofree char *shown = NULL;
+	autofree char *source = NULL;
+	autofree char *writable = NULL;
+	struct msb_found found;
+	bool directory;
+	int r = base_mount_path(root->run->build->mount, tree, &shown, err);
+
+	if (r >= 0)
+		r = msb_tree_find(root->run->build->store, tree, "/0", 0, &found, err);
+	if (r < 0)
+		return r;
+	directory = found.entry.type == MSB_DIRECTORY;
+	msb_found_done(&found);
+	source = path_join(shown, "0");
+	if (!source)
+		return msb_error_memory(err);
+	if (!mount->read_only && directory)
+		r = overlay_on(mounts, root, index, source, &writable, err);
+	if (r >= 0)
+		r = command_root_stub(root, mount->target, directory, &place, err);
+	if (r < 0)
+		return r;
+	return add_bind(mounts, writable ? steal(&writable) : steal(&source), steal(&place),
+			mount->read_only || !directory, err);
+}
+
+static int attach_cache(struct command_mounts *mounts, struct command_root *root,
+			const struct run_mount *mount, const struct msb_digest *tree,
+			struct msb_error *err)
+{
+	autofree char *place = NULL;
+	autofree char *path = NULL;
+	autofree char *initial = NULL;
+	autofree char *shown = NULL;
+	int lock = -1, *grown, r = 0;
+
+	if (mount->from.kind != SOURCE_SCRATCH) {
+		r = base_mount_path(root->run->build->mount, tree, &shown, err);
+		initial = shown ? path_join(shown, "0") : NULL;
+	}
+	if (r >= 0)
+		r = cache_directory_take(root->run->build->store, mount, initial, &path, &lock,
+					 err);
+	if (r < 0)
+		return r;
+	grown = reallocarray(mounts->locks, mounts->lock_count + 1, sizeof(*grown));
+	if (!grown) {
+		close(lock);
+		return msb_error_memory(err);
+	}
+	mounts->locks = grown;
+	grown[mounts->lock_count++] = lock;
+	r = command_root_stub(root, mount->target, true, &place, err);
+	if (r < 0)
+		return r;
+	return add_bind(mounts, steal(&path), steal(&place), mount->read_only, err);
+}
+
+static int attach_tmpfs(struct command_mounts *mounts, struct command_root *root,
+			const struct run_mount *mount, struct msb_error *err)
+{
+	struct sandbox_tmpfs *grown;
+	char *place;
+	int r = command_root_stub(root, mount->target, true, &place, err);
+
+	if (r < 0)
+		return r;
+	grown = reallocarray(mounts->tmpfs, mounts->tmpfs_count + 1, sizeof(*grown));
+	if (!grown) {
+		free(place);
+		return msb_error_memory(err);
+	}
+	mounts->tmpfs = grown;
+	grown[mounts->tmpfs_count++] = (struct sandbox_tmpfs){place, mount->size};
+	return 0;
+}
+
+/* Secrets lie in memory alone: a tmpfs of this process's own mount namespace. */
+static int secret_directory(struct command_root *root, char **ret, struct msb_error *err)
+{
+	autofree char *path = path_join(root->path, "secrets");
+
+	if (!path)
+		return msb_error_memory(err);
+	if (mkdir(path, 0700) == 0) {
+		if (mount("secrets", path, "tmpfs", MS_NOSUID | MS_NODEV, "mode=0700") < 0)
+			return msb_error_set(err, errno, "mount a tmpfs for secrets");
+	} else if (errno != EEXIST) {
+		return msb_error_set(err, errno, "create directory '%s'", path);
+	}
+	*ret = steal(&path);
+	return 0;
+}
+
+static int attach_secret_file(struct command_mounts *mounts, struct command_root *root,
+			      size_t index, const struct run_mount *mount,
+			      const struct buffer *secret, struct msb_error *err)
+{
+	autofree char *directory = NULL;
+	autofree char *file = NULL;
+	autofree char *place = NULL;
+	int r = secret_directory(root, &directory, err);
+
+	if (r < 0)
+		return r;
+	if (asprintf(&file, "%s/%zu", directory, index) < 0) {
+		file = NULL;
+		return msb_error_memory(err);
+	}
+	r = io_write_file(AT_FDCWD, file, secret->bytes ? secret->bytes : (const void *)"",
+			  secret->size, 0600, err);
+	if (r >= 0 && (chown(file, mount->uid, mount->gid) < 0 ||
+		       chmod(file, mount->has_mode ? mount->mode : 0400) < 0))
+		r = msb_error_set(err, errno, "prepare the secret '%s'", mount->id);
+	if (r >= 0)
+		r = command_root_stub(root, mount->target, false, &place, err);
+	return r < 0 ? r : add_bind(mounts, steal(&file), steal(&place), true, err);
+}
+
+static int attach_secret(struct command_mounts *mounts, struct command_root *root, size_t index,
+			 const struct run_mount *mount, struct msb_error *err)
+{
+	autobuffer secret = {0};
+	int r = secret_find(root->run->build->options->secrets, mount->id, &secret, err);
+
+	if (r == -ENOENT && !mount->required)
+		return 0;
+	if (r < 0)
+		return r;
+	if (mount->env) {
+		autobuffer text = {0};
+
+		buffer_append(&text, secret.bytes, secret.size);
+		buffer_u8(&text, '\0');
+		if (!buffer_ok(&text) ||
+		    strlist_set_env(&mounts->env, mount->env, (const char *)text.bytes) < 0)
+			return msb_error_memory(err);
+	}
+	return mount->target ? attach_secret_file(mounts, root, index, mount, &secret, err) : 0;
+}
+
+static int attach_agent(struct command_mounts *mounts, struct command_root *root,
+			const struct run_mount *mount, struct msb_error *err)
+{
+	autofree char *place = NULL;
+	autofree char *socket = NULL;
+	int r = agent_find(root->run->build->options->agents, mount->id, &socket, err);
+
+	if (r == -ENOENT && !mount->required)
+		return 0;
+	if (r >= 0)
+		r = command_root_stub(root, mount->target, false, &place, err);
+	if (r >= 0 && strlist_set_env(&mounts->env, "SSH_AUTH_SOCK", mount->target) < 0)
+		r = msb_error_memory(err);
+	return r < 0 ? r : add_bind(mounts, steal(&socket), steal(&place), false, err);
+}
+
+int command_mounts_attach(struct command_mounts *mounts, struct command_root *root,
+			  const struct msb_digest *trees, struct msb_error *err)
+{
+	const struct run_step *step = &root->run->step->run;
+	int r = 0;
+
+	for (size_t i = 0; r >= 0 && i < step->mount_count; i++) {
+		const struct run_mount *mount = &step->mounts[i];
+
+		switch (mount->kind) {
+		case MOUNT_BIND:
+			r = attach_bind(mounts, root, i, mount, &trees[i], err);
+			break;
+		case MOUNT_CACHE:
+			r = attach_cache(mounts, root, mount, &trees[i], err);
+			break;
+		case MOUNT_TMPFS:
+			r = attach_tmpfs(mounts, root, mount, err);
+			break;
+		case MOUNT_SECRET:
+			r = attach_secret(mounts, root, i, mount, err);
+			break;
+		case MOUNT_SSH:
+			r = attach_agent(mounts, root, mount, err);
+			break;
+		}
+	}
+	return r;
+}
+
+void command_mounts_done(struct command_mounts *mounts)
+{
+	for (size_t i = 0; i < mounts->overlays.count; i++)
+		umount2(mounts->overlays.items[i], MNT_DETACH);
+	for (size_t i = 0; i < mounts->bind_count; i++) {
+		free((void *)(uintptr_t)mounts->binds[i].source);
+		free((void *)(uintptr_t)mounts->binds[i].target);
+	}
+	for (size_t i = 0; i < mounts->tmpfs_count; i++)
+		free((void *)(uintptr_t)mounts->tmpfs[i].target);
+	for (size_t i = 0; i < mounts->lock_count; i++)
+		close(mounts->locks[i]);
+	free(mounts->binds);
+	free(mounts->tmpfs);
+	free(mounts->locks);
+	strlist_done(&mounts->env);
+	strlist_done(&mounts->overlays);
+	*mounts = (struct command_mounts){0};
+}

@@ -1,0 +1,41 @@
+/* RUN --mount: what a command sees and its layer does not keep. */
+#ifndef COMMAND_MOUNTS_H
+#define COMMAND_MOUNTS_H
+
+#include <msb/error.h>
+
+#include "command_root.h"
+#include "sandbox.h"
+#include "strlist.h"
+
+struct command_mounts {
+	struct sandbox_bind *binds; /* strings owned */
+	size_t bind_count;
+	struct sandbox_tmpfs *tmpfs; /* strings owned */
+	size_t tmpfs_count;
+	struct strlist env;      /* NAME=VALUE to be added */
+	struct strlist overlays; /* mounted over writable binds */
+	int *locks;              /* of cache directories */
+	size_t lock_count;
+};
+
+/*
+ * Selects what the bind mounts show, and adds its keys to the run's definition; secrets, agents and
+ * the contents of cache directories never count. *ret_trees has one tree a mount (zero for
+ * those that select nothing) and is owned by the caller.
+ */
+int command_mounts_select(struct step_run *run, struct msb_digest **ret_trees,
+			  struct msb_error *err);
+
+/* Makes it all ready to be mounted; between command_root_init() and command_root_mount(). */
+int command_mounts_attach(struct command_mounts *mounts, struct command_root *root,
+			  const struct msb_digest *trees, struct msb_error *err);
+/* After the command: lets go of everything. NULL-safe on a zeroed value. */
+void command_mounts_done(struct command_mounts *mounts);
+
+/* A file of the step's own directory, bound read-only at a path of the root. */
+int command_mounts_add_file(struct command_mounts *mounts, struct command_root *root,
+			    const char *name, const void *bytes, size_t size, mode_t mode,
+			    const char *target, bool needs_stub, struct msb_error *err);
+
+#endif

@@ -1,0 +1,134 @@
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <msb/cleanup.h>
+
+#include "io.h"
+#include "secrets.h"
+#include "strlist.h"
+
+#define MAX_SECRET (500u * 1024)
+
+struct secret {
+	char *id, *file, *variable; /* owned; NULL: not given */
+	char *type;
+};
+
+static void secret_done(struct secret *secret)
+{
+	free(secret->id);
+	free(secret->file);
+	free(secret->variable);
+	free(secret->type);
+}
+
+static int parse(const char *text, struct secret *ret, struct msb_error *err)
+{
+	autofree char *copy = strdup(text);
+	char *rest = copy, *field;
+
+	*ret = (struct secret){0};
+	if (!copy)
+		return msb_error_memory(err);
+	while ((field = strsep(&rest, ","))) {
+		char *value = strchr(field, '=');
+		char **place = NULL;
+
+		if (value)
+			*value++ = '\0';
+		if (strcmp(field, "id") == 0)
+			place = &ret->id;
+		else if (strcmp(field, "src") == 0 || strcmp(field, "source") == 0)
+			place = &ret->file;
+		else if (strcmp(field, "env") == 0)
+			place = &ret->variable;
+		else if (strcmp(field, "type") == 0)
+			place = &ret->type;
+		if (!place || !value)
+			return msb_error_say(err, EINVAL,
+					     "--secret %s: expected id=NAME[,src=FILE|,env=NAME]",
+					     text);
+		free(*place);
+		*place = strdup(value);
+		if (!*place)
+			return msb_error_memory(err);
+	}
+	if (!ret->id || !*ret->id)
+		return msb_error_say(err, EINVAL, "--secret %s: no id=NAME", text);
+	return 0;
+}
+
+static int read_secret(const struct secret *secret, struct buffer *ret, struct msb_error *err)
+{
+	bool by_variable = secret->type && strcmp(secret->type, "env") == 0;
+	const char *variable = secret->variable, *value;
+
+	if (by_variable && !variable)
+		variable = secret->file ? secret->file : secret->id;
+	if (!variable && !secret->file && getenv(secret->id))
+		variable = secret->id;
+	if (!variable)
+		return io_read_file(AT_FDCWD, secret->file ? secret->file : secret->id, MAX_SECRET,
+				    ret, err);
+	value = getenv(variable);
+	if (!value)
+		return msb_error_say(err, ENOENT, "secret '%s': the variable %s is not set",
+				     secret->id, variable);
+	buffer_string(ret, value);
+	return buffer_ok(ret) ? 0 : msb_error_memory(err);
+}
+
+int secret_find(const char *const *secrets, const char *id, struct buffer *ret,
+		struct msb_error *err)
+{
+	for (; secrets && *secrets; secrets++) {
+		AUTO(secret_done) struct secret secret;
+		int r = parse(*secrets, &secret, err);
+
+		if (r < 0)
+			return r;
+		if (strcmp(secret.id, id) != 0)
+			continue;
+		r = read_secret(&secret, ret, err);
+		/* It was given: not being readable is never "not there". */
+		return r == -ENOENT ? msb_error_prefix(err, -EINVAL, "secret '%s'", id) : r;
+	}
+	return msb_error_say(err, ENOENT, "secret '%s' was not given (--secret id=%s,src=FILE)", id,
+			     id);
+}
+
+int secrets_check(const char *const *secrets, struct msb_error *err)
+{
+	int r = 0;
+
+	for (; r >= 0 && secrets && *secrets; secrets++) {
+		AUTO(secret_done) struct secret secret;
+
+		r = parse(*secrets, &secret, err);
+	}
+	return r;
+}
+
+int agent_find(const char *const *agents, const char *id, char **ret, struct msb_error *err)
+{
+	size_t length = strlen(id);
+
+	for (; agents && *agents; agents++) {
+		const char *rest = *agents + length, *path;
+
+		if (strncmp(*agents, id, length) != 0 || (*rest && *rest != '='))
+			continue;
+		path = *rest ? rest + 1 : getenv("SSH_AUTH_SOCK");
+		if (!path || access(path, F_OK) < 0)
+			return msb_error_say(err, EINVAL,
+					     "--ssh %s: no agent's socket there (is an ssh-agent "
+					     "running, and SSH_AUTH_SOCK set?)",
+					     *agents);
+		*ret = strdup(path);
+		return *ret ? 0 : msb_error_memory(err);
+	}
+	return msb_error_say(err, ENOENT, "ssh agent '%s' was not given (--ssh %s)", id, id);
+}
