@@ -1,0 +1,336 @@
+/* msb build: Docker's flags, and what of them means something here. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <msb/builder.h>
+
+#include "command.h"
+#include "progress.h"
+#include "report.h"
+
+enum {
+	KEY_BUILD_ARG = 0x100,
+	KEY_TARGET,
+	KEY_LABEL,
+	KEY_NO_CACHE,
+	KEY_NO_CACHE_FILTER,
+	KEY_NETWORK,
+	KEY_PLATFORM,
+	KEY_PROGRESS,
+	KEY_IIDFILE,
+	KEY_METADATA_FILE,
+	KEY_JOBS,
+	KEY_ACCEPTED, /* tunes, or has no meaning here */
+	KEY_REFUSED,  /* without it the result would be another: this and all that follow */
+};
+
+#define ACCEPTED(name, key, arg)                                                                   \
+	{                                                                                          \
+		name, key, arg, OPTION_HIDDEN, NULL                                                \
+	}
+#define SWITCH(name)                                                                               \
+	{                                                                                          \
+		name, KEY_ACCEPTED, "BOOL", OPTION_HIDDEN | OPTION_ARG_OPTIONAL, NULL              \
+	}
+#define REFUSED(name, key, flags)                                                                  \
+	{                                                                                          \
+		name, key, "VALUE", OPTION_HIDDEN | (flags), NULL                                  \
+	}
+
+static const struct argp_option build_options[] = {
+	{"tag", 't', "NAME[:TAG]", 0, "Name the image so; may be given several times"},
+	{"file", 'f', "FILE", 0, "The Dockerfile (PATH/Dockerfile); - for standard input"},
+	{"target", KEY_TARGET, "STAGE", 0, "Build up to this stage, by name or number"},
+	{"build-arg", KEY_BUILD_ARG, "NAME[=VALUE]", 0,
+	 "Set an ARG; from the environment "
+	 "without VALUE"},
+	{"label", KEY_LABEL, "NAME=VALUE", 0, "Label the image"},
+	{"no-cache", KEY_NO_CACHE, "BOOL", OPTION_ARG_OPTIONAL, "Execute all steps anew"},
+	{"no-cache-filter", KEY_NO_CACHE_FILTER, "STAGES", 0, "Execute these stages anew"},
+	{"network", KEY_NETWORK, "MODE", 0, "Of RUN: default, host or none"},
+	{"platform", KEY_PLATFORM, "OS/ARCH", 0, "Build for this platform"},
+	{"jobs", KEY_JOBS, "N", 0, "Stages built at once (one a core)"},
+	{"quiet", 'q', NULL, 0, "Print the image ID alone"},
+	{"progress", KEY_PROGRESS, "HOW", 0, "auto, plain, tty or quiet"},
+	{"iidfile", KEY_IIDFILE, "FILE", 0, "Write the image ID there"},
+	{"metadata-file", KEY_METADATA_FILE, "FILE", 0,
+	 "Write the digests and names there, as JSON"},
+
+	SWITCH("rm"),
+	SWITCH("force-rm"),
+	SWITCH("compress"),
+	SWITCH("pull"),
+	SWITCH("load"),
+	SWITCH("squash"),
+	SWITCH("stream"),
+	SWITCH("disable-content-trust"),
+	ACCEPTED("debug", 'D', NULL),
+	ACCEPTED("isolation", KEY_ACCEPTED, "VALUE"),
+	ACCEPTED("security-opt", KEY_ACCEPTED, "VALUE"),
+	ACCEPTED("memory", 'm', "VALUE"),
+	ACCEPTED("memory-swap", KEY_ACCEPTED, "VALUE"),
+	ACCEPTED("cpu-shares", 'c', "VALUE"),
+	ACCEPTED("cpu-period", KEY_ACCEPTED, "VALUE"),
+	ACCEPTED("cpu-quota", KEY_ACCEPTED, "VALUE"),
+	ACCEPTED("cpu-rt-period", KEY_ACCEPTED, "VALUE"),
+	ACCEPTED("cpu-rt-runtime", KEY_ACCEPTED, "VALUE"),
+	ACCEPTED("cpuset-cpus", KEY_ACCEPTED, "VALUE"),
+	ACCEPTED("cpuset-mems", KEY_ACCEPTED, "VALUE"),
+	ACCEPTED("cgroup-parent", KEY_ACCEPTED, "VALUE"),
+	ACCEPTED("resource", KEY_ACCEPTED, "VALUE"),
+	ACCEPTED("shm-size", KEY_ACCEPTED, "VALUE"),
+	ACCEPTED("ulimit", KEY_ACCEPTED, "VALUE"),
+	{"provenance", KEY_ACCEPTED, "VALUE", OPTION_HIDDEN | OPTION_ARG_OPTIONAL, NULL},
+	{"sbom", KEY_ACCEPTED, "VALUE", OPTION_HIDDEN | OPTION_ARG_OPTIONAL, NULL},
+	ACCEPTED("attest", KEY_ACCEPTED, "VALUE"),
+	ACCEPTED("builder", KEY_ACCEPTED, "VALUE"),
+	ACCEPTED("cache-from", KEY_ACCEPTED, "VALUE"),
+	ACCEPTED("cache-to", KEY_ACCEPTED, "VALUE"),
+	ACCEPTED("allow", KEY_ACCEPTED, "VALUE"),
+
+	REFUSED("output", 'o', 0),
+	REFUSED("secret", KEY_REFUSED, 0),
+	REFUSED("ssh", KEY_REFUSED + 1, 0),
+	REFUSED("build-context", KEY_REFUSED + 2, 0),
+	REFUSED("push", KEY_REFUSED + 3, OPTION_ARG_OPTIONAL),
+	REFUSED("add-host", KEY_REFUSED + 4, 0),
+	REFUSED("annotation", KEY_REFUSED + 5, 0),
+	REFUSED("call", KEY_REFUSED + 6, 0),
+	REFUSED("check", KEY_REFUSED + 7, OPTION_ARG_OPTIONAL),
+	REFUSED("policy", KEY_REFUSED + 8, 0),
+	REFUSED("device", KEY_REFUSED + 9, 0),
+	{0},
+};
+
+static const char *option_name(int key)
+{
+	const struct argp_option *option = build_options;
+
+	while (option->name && option->key != key)
+		option++;
+	return option->name ? option->name : "?";
+}
+
+struct build {
+	struct msb_build_options options;
+	struct words tags, build_args, labels, no_cache_filter, operands;
+	enum progress_mode mode;
+	struct report report;
+};
+
+static void build_done(struct build *build)
+{
+	words_done(&build->tags);
+	words_done(&build->build_args);
+	words_done(&build->labels);
+	words_done(&build->no_cache_filter);
+	words_done(&build->operands);
+}
+
+static enum progress_mode parse_progress(const char *how, struct argp_state *state)
+{
+	const char *term = getenv("TERM");
+
+	if (strcmp(how, "plain") == 0)
+		return PROGRESS_PLAIN;
+	if (strcmp(how, "quiet") == 0 || strcmp(how, "none") == 0)
+		return PROGRESS_QUIET;
+	if (strcmp(how, "auto") != 0 && strcmp(how, "tty") != 0)
+		argp_error(state, "--progress is auto, plain, tty or quiet, not '%s'", how);
+	if (!isatty(STDERR_FILENO) || !term || !*term || strcmp(term, "dumb") == 0)
+		return PROGRESS_PLAIN;
+	return PROGRESS_TTY;
+}
+
+static void check_context(const struct words *operands, struct argp_state *state)
+{
+	static const char *const remote[] = {"http://", "https://", "git://", "git@", "ssh://"};
+	const char *context;
+
+	if (operands->count != 1)
+		argp_error(state, "requires exactly 1 argument, the build context: mostly the "
+				  "current directory, as in: msb build .");
+	context = operands->items[0];
+	if (strcmp(context, "-") == 0)
+		argp_error(state, "a context from standard input is not supported yet: unpack it, "
+				  "and give the directory");
+	for (size_t i = 0; i < sizeof(remote) / sizeof(remote[0]); i++)
+		if (strncmp(context, remote[i], strlen(remote[i])) == 0)
+			argp_error(state,
+				   "a context from '%s' is not supported yet: fetch it, "
+				   "and give the directory",
+				   context);
+}
+
+static size_t parse_jobs(const char *text, struct argp_state *state)
+{
+	char *end;
+	unsigned long jobs = strtoul(text, &end, 10);
+
+	if (*end || end == text || jobs < 1 || jobs > 1024)
+		argp_error(state, "--jobs is a number from 1 to 1024, not '%s'", text);
+	return jobs;
+}
+
+/* "a,b" and several of the option are the same. Returns 0 or ENOMEM. */
+static error_t add_stages(struct words *words, char *list)
+{
+	char *rest = NULL;
+
+	for (char *stage = strtok_r(list, ",", &rest); stage; stage = strtok_r(NULL, ",", &rest))
+		if (words_add(words, stage) < 0)
+			return ENOMEM;
+	return 0;
+}
+
+static error_t refuse(int key, const char *arg, struct argp_state *state)
+{
+	/* Switched off, nothing is missed. */
+	if (arg && strcmp(arg, "false") == 0)
+		return 0;
+	argp_error(state, "--%s is not supported yet", option_name(key));
+	return 0;
+}
+
+/* The options that go straight to the builder. */
+static error_t parse_wish(int key, char *arg, struct argp_state *state)
+{
+	struct build *build = state->input;
+	struct msb_build_options *options = &build->options;
+
+	switch (key) {
+	case 'f':
+		options->dockerfile = arg;
+		return 0;
+	case KEY_TARGET:
+		options->target = arg;
+		return 0;
+	case KEY_NO_CACHE:
+		options->no_cache = option_bool(state, "no-cache", arg);
+		return 0;
+	case KEY_NETWORK:
+		if (strcmp(arg, "default") != 0 && strcmp(arg, "host") != 0 &&
+		    strcmp(arg, "none") != 0)
+			argp_error(state, "--network is default, host or none, not '%s'", arg);
+		options->network = arg;
+		return 0;
+	case KEY_PLATFORM:
+		if (strchr(arg, ','))
+			argp_error(state, "several platforms at once are not supported yet");
+		options->platform = arg;
+		return 0;
+	case KEY_JOBS:
+		options->jobs = parse_jobs(arg, state);
+		return 0;
+	default:
+		return ARGP_ERR_UNKNOWN;
+	}
+}
+
+/* Those that may be given several times. */
+static error_t parse_list(int key, char *arg, struct argp_state *state)
+{
+	struct build *build = state->input;
+
+	switch (key) {
+	case 't':
+		return words_add(&build->tags, arg) < 0 ? ENOMEM : 0;
+	case KEY_BUILD_ARG:
+		return words_add(&build->build_args, arg) < 0 ? ENOMEM : 0;
+	case KEY_LABEL:
+		return words_add(&build->labels, arg) < 0 ? ENOMEM : 0;
+	case KEY_NO_CACHE_FILTER:
+		return add_stages(&build->no_cache_filter, arg);
+	case ARGP_KEY_ARGS:
+		operands_take(state, &build->operands);
+		return 0;
+	default:
+		return parse_wish(key, arg, state);
+	}
+}
+
+static error_t parse_build(int key, char *arg, struct argp_state *state)
+{
+	struct build *build = state->input;
+
+	switch (key) {
+	case 'q':
+		build->report.quiet = true;
+		return 0;
+	case KEY_PROGRESS:
+		build->mode = parse_progress(arg, state);
+		build->report.quiet |= build->mode == PROGRESS_QUIET;
+		return 0;
+	case KEY_IIDFILE:
+		build->report.iidfile = arg;
+		return 0;
+	case KEY_METADATA_FILE:
+		build->report.metadata_file = arg;
+		return 0;
+	case KEY_ACCEPTED:
+	case 'D':
+	case 'm':
+	case 'c':
+		return 0;
+	case 'o':
+		return refuse(key, arg, state);
+	case ARGP_KEY_INIT:
+		build->mode = parse_progress("auto", state);
+		return 0;
+	case ARGP_KEY_END:
+		check_context(&build->operands, state);
+		return 0;
+	default:
+		/* argp's own keys are larger. */
+		if (key >= KEY_REFUSED && key < 0x1000)
+			return refuse(key, arg, state);
+		return parse_list(key, arg, state);
+	}
+}
+
+static int build(struct session *session, struct build *build)
+{
+	AUTO(progress_freep) struct progress *progress = NULL;
+	struct msb_build_result result = {0};
+	struct msb_error err = {0};
+	int r;
+	int status;
+
+	if (!build->report.quiet && build->mode == PROGRESS_TTY)
+		setvbuf(stderr, NULL, _IOFBF, 1 << 16); /* a repaint is one write: no flicker */
+	r = progress_new(build->report.quiet ? PROGRESS_QUIET : build->mode, stderr, &progress);
+	if (r < 0)
+		return fail_say("start the display: %s", strerror(-r));
+	r = msb_build(session->root, &build->options, progress_event, progress, &result, &err);
+	build->report.vertex = progress_end(progress);
+	status = r < 0 ? report_failure(&result, &err)
+		       : report_success(session, &build->report, &result);
+	msb_build_result_done(&result);
+	return status;
+}
+
+int run_build(struct session *session, int argc, char **argv)
+{
+	static const struct argp argp = {
+		build_options, parse_build, "PATH",
+		"Build an image from the Dockerfile and the files in directory PATH."
+		"\vOptions of docker build that only tune it, such as --rm, --pull or --memory, "
+		"are accepted; those whose absence would change the image are refused."};
+	struct build wanted = {0};
+	int status = command_parse(session, &argp, argc, argv, &wanted);
+
+	if (!status) {
+		wanted.options.context = wanted.operands.items[0];
+		wanted.options.tags = wanted.tags.items;
+		wanted.options.build_args = wanted.build_args.items;
+		wanted.options.labels = wanted.labels.items;
+		wanted.options.no_cache_filter = wanted.no_cache_filter.items;
+		wanted.report.tags = &wanted.tags;
+		status = build(session, &wanted);
+	}
+	build_done(&wanted);
+	return status;
+}

@@ -1,0 +1,19 @@
+/* The table of commands as text, and the search in it. */
+#ifndef HELP_H
+#define HELP_H
+
+#include <stdio.h>
+
+#include "command.h"
+
+/* By name, short name or alias; NULL when there is none. */
+const struct command *help_find(const char *word);
+
+/* The name or short name nearest to word; NULL when none is near. */
+const char *help_nearest(const char *word);
+
+/* All commands in their groups; those of `msb image`. */
+void help_all(FILE *out);
+void help_family(FILE *out);
+
+#endif

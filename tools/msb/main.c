@@ -1,0 +1,143 @@
+/* The command line: one table of commands, and the way from a word to its row. */
+#include <locale.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "command.h"
+#include "help.h"
+
+const struct command commands[] = {
+	{"image build", "build", NULL, "Building", "Build an image from a Dockerfile", run_build},
+	{"builds", NULL, NULL, "Building", "List builds", run_builds},
+	{"stages", NULL, NULL, "Building", "List the stages of a build", run_stages},
+	{"log", NULL, NULL, "Building", "Show what a step, a stage or a build printed", run_log},
+
+	{"mount", NULL, NULL, "Looking into trees", "Show stages, images and builds as directories",
+	 run_mount},
+	{"umount", NULL, "unmount", "Looking into trees", "Take such a mount away", run_umount},
+	{"diff", NULL, NULL, "Looking into trees", "Show what differs between two trees", run_diff},
+	{"cp", NULL, NULL, "Looking into trees", "Copy a file or directory out of a tree", run_cp},
+	{"export", NULL, NULL, "Looking into trees", "Write a tree as a tar archive", run_export},
+
+	{"image ls", "images", "image list", "Images", "List images", run_image_ls},
+	{"image inspect", "inspect", NULL, "Images", "Show all about images, as JSON",
+	 run_image_inspect},
+	{"image history", "history", NULL, "Images", "Show how an image came about",
+	 run_image_history},
+	{"image tag", "tag", NULL, "Images", "Give an image one more name", run_image_tag},
+	{"image rm", "rmi", "image remove", "Images", "Take names or images away", run_image_rm},
+	{"image load", "load", NULL, "Images", "Load images from an archive", run_image_load},
+	{"image save", "save", NULL, "Images", "Save images to an archive", run_image_save},
+	{"image import", "import", NULL, "Images", "Make an image from a tar of a file system",
+	 run_image_import},
+
+	{"info", NULL, NULL, "This host", "Show whether this host has what msb needs", run_info},
+	{"version", NULL, NULL, "This host", "Show the version", run_version},
+	{"help", NULL, NULL, "This host", "Show help", run_help},
+	{0},
+};
+
+static int wrong_command(const char *words, bool family)
+{
+	const char *meant = help_nearest(words);
+
+	fprintf(stderr, "msb: '%s' is not a command", words);
+	if (meant)
+		fprintf(stderr, " (did you mean %s?)", meant);
+	fprintf(stderr, "\nTry 'msb %s'.\n", family ? "image --help" : "--help");
+	return STATUS_USAGE;
+}
+
+/* Runs the row that `word` names, with argv[0] as the first of its own words. */
+static int run_named(struct session *session, const char *word, int argc, char **argv)
+{
+	const struct command *command = help_find(word);
+	char program[128];
+
+	if (!command)
+		return wrong_command(word, strncmp(word, "image ", 6) == 0);
+	snprintf(program, sizeof(program), "msb %s", word);
+	argv[0] = program;
+	return command->run(session, argc, argv);
+}
+
+/* "image ls": the word behind `image` belongs to the command's name. */
+static int run_family(struct session *session, int argc, char **argv)
+{
+	char word[128];
+
+	if (argc < 2) {
+		help_family(stderr);
+		return STATUS_USAGE;
+	}
+	if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-?") == 0 ||
+	    strcmp(argv[1], "-h") == 0) {
+		help_family(stdout);
+		return finish();
+	}
+	snprintf(word, sizeof(word), "image %s", argv[1]);
+	return run_named(session, word, argc - 1, argv + 1);
+}
+
+static int wrong_option(const char *option)
+{
+	fprintf(stderr, "msb: unknown option '%s' before the command\nTry 'msb --help'.\n", option);
+	return STATUS_USAGE;
+}
+
+/* The options in front of the command. -1 when all went well and *ret_next is the command. */
+static int global_options(struct session *session, int argc, char **argv, int *ret_next)
+{
+	int i;
+
+	for (i = 1; i < argc && argv[i][0] == '-'; i++) {
+		const char *root = NULL;
+
+		if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0 ||
+		    strcmp(argv[i], "-?") == 0) {
+			help_all(stdout);
+			return finish();
+		}
+		if (strcmp(argv[i], "--version") == 0 || strcmp(argv[i], "-v") == 0) {
+			printf("msb version %s\n", MSB_VERSION);
+			return finish();
+		}
+		if (strncmp(argv[i], "--root=", 7) == 0)
+			root = argv[i] + 7;
+		else if (strcmp(argv[i], "--root") == 0 && i + 1 < argc)
+			root = argv[++i];
+		else
+			return wrong_option(argv[i]);
+		free(session->root);
+		session->root = strdup(root);
+		if (!session->root)
+			return fail_say("out of memory");
+	}
+	*ret_next = i;
+	return -1;
+}
+
+int main(int argc, char **argv)
+{
+	struct session session = {0};
+	int next = 0;
+	int status;
+
+	setlocale(LC_CTYPE, "");
+	signal(SIGPIPE, SIG_DFL);
+	status = global_options(&session, argc, argv, &next);
+	if (status >= 0) {
+		/* Said already. */
+	} else if (next >= argc) {
+		help_all(stderr);
+		status = STATUS_USAGE;
+	} else if (strcmp(argv[next], "image") == 0) {
+		status = run_family(&session, argc - next, argv + next);
+	} else {
+		status = run_named(&session, argv[next], argc - next, argv + next);
+	}
+	free(session.root);
+	return status;
+}

@@ -1,0 +1,169 @@
+#include "report.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <jansson.h>
+
+#include <msb/records.h>
+
+#include "text.h"
+
+static int write_file(const char *path, const char *text, struct msb_error *err)
+{
+	struct output output;
+	int r = output_open(path, &output, err);
+
+	if (r < 0)
+		return r;
+	if (dprintf(output.fd, "%s", text) < 0)
+		r = msb_error_set(err, errno, "write %s", path);
+	return output_close(&output, r, err);
+}
+
+/* "a,b": the names in full. Owned. */
+static int all_names(const struct words *tags, char **ret, struct msb_error *err)
+{
+	autofree char *text = NULL;
+	size_t size;
+	FILE *out = open_memstream(&text, &size);
+	int r = 0;
+
+	if (!out)
+		return msb_error_memory(err);
+	for (size_t i = 0; i < tags->count && r >= 0; i++) {
+		autofree char *name = NULL;
+
+		r = msb_reference_normalize(tags->items[i], &name, err);
+		if (r >= 0)
+			fprintf(out, "%s%s", i ? "," : "", name);
+	}
+	if (fclose(out) != 0 && r >= 0)
+		r = msb_error_memory(err);
+	if (r >= 0)
+		*ret = steal(&text);
+	return r;
+}
+
+static int write_metadata(const struct report *report, const char *id, const char *manifest,
+			  struct msb_error *err)
+{
+	autofree char *names = NULL;
+	autofree char *text = NULL;
+	json_auto_t *json = NULL;
+	int r = all_names(report->tags, &names, err);
+
+	if (r < 0)
+		return r;
+	json = json_pack("{s:s, s:s}", "containerimage.config.digest", id, "containerimage.digest",
+			 manifest);
+	if (report->tags->count)
+		json_object_set_new(json, "image.name", text_json(names));
+	text = json_dumps(json, JSON_INDENT(2));
+	return text ? write_file(report->metadata_file, text, err) : msb_error_memory(err);
+}
+
+/* The target stage's label; NULL when nobody can say. Owned. */
+static char *target_of(const struct session *session, int64_t build)
+{
+	AUTO(msb_store_closep) struct msb_store *store = NULL;
+	struct msb_build *found = NULL;
+	char *target = NULL;
+
+	if (msb_store_open(session->root, &store, NULL) < 0 ||
+	    msb_records_build(store, build, &found, NULL) < 0)
+		return NULL;
+	if (found->target && *found->target)
+		target = text_harmless(found->target, strlen(found->target));
+	msb_builds_free(found, 1);
+	return target;
+}
+
+static int say_success(const struct session *session, const struct report *report,
+		       const struct msb_build_result *result, const char *id, struct msb_error *err)
+{
+	autofree char *target = target_of(session, result->build);
+
+	fprintf(stderr, "#%zu image %s\n", report->vertex, id);
+	for (size_t i = 0; i < report->tags->count; i++) {
+		autofree char *name = NULL;
+		int r = msb_reference_normalize(report->tags->items[i], &name, err);
+
+		if (r < 0)
+			return r;
+		fprintf(stderr, "#%zu naming to %s\n", report->vertex, name);
+	}
+	if (target)
+		fprintf(stderr, "\nlook: msb mount DIR; ls DIR/stages/%s\n", target);
+	fflush(stderr);
+	return 0;
+}
+
+int report_success(const struct session *session, const struct report *report,
+		   const struct msb_build_result *result)
+{
+	char id[MSB_DIGEST_TEXT], manifest[MSB_DIGEST_TEXT];
+	struct msb_error err = {0};
+	int r = 0;
+
+	msb_digest_format(&result->image, id);
+	msb_digest_format(&result->manifest, manifest);
+	if (report->iidfile)
+		r = write_file(report->iidfile, id, &err);
+	if (r >= 0 && report->metadata_file)
+		r = write_metadata(report, id, manifest, &err);
+	if (r >= 0 && report->quiet)
+		puts(id);
+	else if (r >= 0)
+		r = say_success(session, report, result, id, &err);
+	return r < 0 ? fail(&err) : finish();
+}
+
+/* Line by line, without what a terminal would obey. */
+static void put_text(const char *text)
+{
+	while (*text) {
+		size_t length = strcspn(text, "\n");
+		autofree char *line = text_printable(text, length);
+
+		fprintf(stderr, "%s\n", line ? line : "");
+		text += length + (text[length] == '\n');
+	}
+}
+
+static void say_where(const struct msb_build_result *result, const char *stage)
+{
+	long long build = (long long)result->build;
+
+	fprintf(stderr,
+		"the files are as the command left them: stages/%s of a mount (msb mount DIR), "
+		"or: ",
+		stage);
+	if (result->failed_step > 1)
+		fprintf(stderr, "msb diff %lld/%s@%zu %lld/%s@%zu, ", build, stage,
+			result->failed_step - 1, build, stage, result->failed_step);
+	fprintf(stderr, "msb cp %lld/%s@%zu:PATH .\n", build, stage, result->failed_step);
+}
+
+int report_failure(const struct msb_build_result *result, const struct msb_error *err)
+{
+	const char *raw = result->failed_stage ? result->failed_stage : "";
+	autofree char *stage = text_harmless(raw, strlen(raw));
+	int status;
+
+	if (result->failed_log && *result->failed_log) {
+		fprintf(stderr, "------\n > [%s %zu/%zu]:\n", stage ? stage : "",
+			result->failed_step, result->failed_steps);
+		put_text(result->failed_log);
+		fputs("------\n", stderr);
+	}
+	if (result->excerpt && *result->excerpt)
+		put_text(result->excerpt);
+	status = fail(err);
+	if (result->build && result->failed_in_step && stage)
+		say_where(result, stage);
+	fflush(stderr);
+	return status;
+}
