@@ -154,10 +154,10 @@ int msb_image_import(const char *root, const char *path, const char *name,
 int msb_image_save(const char *root, const char *const *names, size_t count, int fd,
 		   struct msb_error *err)
 {
-	AUTO(msb_store_closep) struct msb_store *store = NULL;
-	int r = open_store(root, &store, err);
+	AUTO(workshop_done) struct workshop workshop = {0};
+	int r = workshop_open(root, &workshop, err);
 
-	return r < 0 ? r : image_save(store, names, count, fd, err);
+	return r < 0 ? r : image_save(workshop.writer, names, count, fd, err);
 }
 
 static int change_image(struct workshop *workshop,

@@ -89,8 +89,9 @@ int image_import(struct msb_store *store, struct store_writer *writer, const cha
 		 struct msb_image **ret, struct msb_error *err);
 
 /* Writes images as one docker archive that is an OCI layout too (both `docker load` and
- * OCI tools read it). names: as users write them. */
-int image_save(struct msb_store *store, const char *const *names, size_t count, int fd,
+ * OCI tools read it). names: as users write them; by ID it is saved without a name. The writer only
+ * looks up layers. */
+int image_save(struct store_writer *writer, const char *const *names, size_t count, int fd,
 	       struct msb_error *err);
 
 #endif

@@ -4,6 +4,7 @@
 
 #include <jansson.h>
 
+#include "buffer.h"
 #include "image.h"
 #include "layer.h"
 
@@ -69,6 +70,7 @@ struct descriptor {
 	char media_type[96];
 };
 struct manifest {
+	char media_type[96]; /* its own; "": OCI's */
 	struct descriptor config;
 	struct descriptor *layers; /* owned; lowest first */
 	size_t layer_count;
@@ -87,7 +89,8 @@ int image_put_documents(struct store_writer *writer, const char *config, size_t 
 			const struct layer_record *layers, const struct msb_digest *tree,
 			const char *name, struct msb_image **ret, struct msb_error *err);
 
-/* unpack.c: a layer from outside onto the tree below, or the same layer when it is here. */
+/* unpack.c: unpacks a layer from outside onto the tree below; who has asked store_layer_find_diff()
+ * before spares it. */
 struct layer_input {
 	struct layer_source source;
 	uint64_t size; /* of what source gives */
@@ -98,5 +101,27 @@ struct layer_input {
 };
 int layer_load(struct store_writer *writer, const struct msb_digest *parent,
 	       struct layer_input *input, struct layer_record *ret, struct msb_error *err);
+
+/* archive.c: the members of an image archive or layout, by name. */
+struct archive;
+struct member {
+	int fd; /* borrowed from the archive, or `own` */
+	int own;
+	uint64_t offset, size;
+};
+int archive_open(struct store_writer *writer, const char *path, struct archive **ret,
+		 struct msb_error *err);
+void archive_close(struct archive *archive);
+DEFINE_AUTO(struct archive, archive_close)
+/* -ENOENT, with a sentence, when there is none. */
+int archive_find(struct archive *archive, const char *name, struct member *ret,
+		 struct msb_error *err);
+void member_done(struct member *member);
+/* Reads on from where the last read ended; at most what is left of size. */
+struct layer_source member_source(struct member *member);
+/* The whole member, as a document. */
+int archive_read(struct archive *archive, const char *name, struct buffer *ret,
+		 struct msb_error *err);
+#define automember __attribute__((cleanup(member_done))) struct member
 
 #endif

@@ -70,10 +70,13 @@ static int take_layers(json_t *json, struct manifest *ret, struct msb_error *err
 int manifest_decode(const char *text, size_t size, struct manifest *ret, struct msb_error *err)
 {
 	automanifest manifest = {0};
+	autofree char *media_type = NULL;
 	json_auto_t *json = NULL;
 	json_t *config;
 	int r = json_parse(text, size, "the image's manifest", &json, err);
 
+	if (r >= 0)
+		r = json_take_string(json, "mediaType", &media_type, err);
 	if (r >= 0)
 		r = json_take_object(json, "config", &config, err);
 	if (r >= 0 && !config)
@@ -84,6 +87,8 @@ int manifest_decode(const char *text, size_t size, struct manifest *ret, struct 
 		r = take_layers(json, &manifest, err);
 	if (r < 0)
 		return r;
+	snprintf(manifest.media_type, sizeof(manifest.media_type), "%s",
+		 media_type ? media_type : "");
 	*ret = manifest;
 	manifest = (struct manifest){0};
 	return 0;

@@ -123,11 +123,7 @@ int layer_load(struct store_writer *writer, const struct msb_digest *parent,
 	static const struct msb_digest none;
 	struct layer_record record = {.parent = parent ? *parent : none};
 	char text[MSB_DIGEST_TEXT];
-	int r = store_layer_find_diff(writer, &record.parent, &input->diff_id, ret, err);
-
-	if (r != -ENOENT)
-		return r;
-	r = unpack_layer(writer, parent, input, &record, err);
+	int r = unpack_layer(writer, parent, input, &record, err);
 	if (r < 0)
 		return msb_error_prefix(err, r, "layer %s",
 					msb_digest_format(&input->diff_id, text));

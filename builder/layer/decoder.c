@@ -374,7 +374,7 @@ struct layer_source layer_source_fd(const int *fd)
 	return (struct layer_source){read_fd, pointer.context};
 }
 
-bool decoder_is_compressed(const void *bytes, size_t size)
+bool layer_is_compressed(const void *bytes, size_t size)
 {
 	return codec_of(bytes, size) != &plain;
 }

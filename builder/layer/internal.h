@@ -24,9 +24,6 @@ ssize_t decoder_read(struct decoder *decoder, void *bytes, size_t size, struct m
 void decoder_free(struct decoder *decoder);
 DEFINE_AUTO(struct decoder, decoder_free)
 
-/* True when the first bytes are those of a compressed stream. */
-bool decoder_is_compressed(const void *bytes, size_t size);
-
 /* True when the 512 bytes are the header of a tar entry: its checksum holds. */
 bool is_tar_header(const uint8_t *block);
 

@@ -96,6 +96,9 @@ int layer_digest(struct msb_store *store, const struct msb_digest *parent,
 int layer_export(struct msb_store *store, const struct msb_digest *tree,
 		 const struct layer_sink *sink, struct msb_error *err);
 
+/* True when the first bytes (8 suffice) are those of a compressed stream. */
+bool layer_is_compressed(const void *bytes, size_t size);
+
 /*
  * Archives whose members are documents and layers, as images travel: a plain tar in a file that
  * can be read at any offset.

@@ -5,7 +5,7 @@
 #include "internal.h"
 
 /* More names than any image archive has; each costs memory and time. */
-#define MOST_MEMBERS 1000000
+#define MOST_MEMBERS 100000
 
 struct pending {
 	bool waits;
@@ -54,6 +54,9 @@ static int take(struct pending *pending, struct archive_entry *entry, struct msb
 		return 0;
 	if (!name || archive_entry_size(entry) < 0 || archive_entry_size(entry) > INT64_MAX / 2)
 		return msb_error_say(err, EBADMSG, "a member without a name or of no size");
+	if (strnlen(name, LONGEST_PATH + 1) > LONGEST_PATH ||
+	    (link && strnlen(link, LONGEST_PATH + 1) > LONGEST_PATH))
+		return msb_error_set(err, ENAMETOOLONG, "'%.100s…'", name);
 	if (archive_entry_sparse_count(entry) > 0)
 		return msb_error_say(err, EBADMSG, "'%s' is a sparse file", name);
 	pending->waits = true;

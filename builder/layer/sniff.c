@@ -70,7 +70,7 @@ bool layer_is_archive(const void *bytes, size_t size)
 
 	if (size >= TAR_BLOCK && is_tar_header(bytes))
 		return true;
-	if (!decoder_is_compressed(bytes, size))
+	if (!layer_is_compressed(bytes, size))
 		return false;
 	if (decoder_new(&source, &decoder, &err) >= 0)
 		n = decoder_read(decoder, block, sizeof(block), &err);
