@@ -218,7 +218,7 @@ static int count_names(struct msb_store *store, const struct msb_digest *id, siz
 }
 
 static int remove_record(struct workshop *workshop, const struct msb_image *image,
-                         struct msb_error *err)
+			 struct msb_error *err)
 {
 	int r = store_begin(workshop->writer, err);
 

@@ -21,8 +21,8 @@ struct healthcheck {
 };
 
 struct config {
-	char *user;            /* owned, as all below; NULL: not set */
-	char *working_dir;     /* absolute; NULL: not set */
+	char *user;        /* owned, as all below; NULL: not set */
+	char *working_dir; /* absolute; NULL: not set */
 	char *stop_signal;
 	char *author;
 	struct strlist env;    /* NAME=VALUE, order kept */

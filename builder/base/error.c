@@ -20,7 +20,7 @@ int msb_error_set(struct msb_error *err, int number, const char *format, ...)
 	va_end(args);
 	used = strlen(err->text);
 	snprintf(err->text + used, sizeof(err->text) - used, ": %s",
-	         strerror_r(number, reason, sizeof(reason)));
+		 strerror_r(number, reason, sizeof(reason)));
 	err->code = -number;
 	return err->code;
 }

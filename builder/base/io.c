@@ -101,14 +101,15 @@ int io_read_file(int dir, const char *name, size_t max, struct buffer *ret, stru
 		ret->size += (size_t)n;
 		total += (size_t)n;
 		if (total > max)
-			return msb_error_say(err, EFBIG, "'%s' is larger than %zu bytes", name, max);
+			return msb_error_say(err, EFBIG, "'%s' is larger than %zu bytes", name,
+					     max);
 		if (n < 65536)
 			return 0;
 	}
 }
 
 int io_write_file(int dir, const char *name, const void *bytes, size_t size, mode_t mode,
-                  struct msb_error *err)
+		  struct msb_error *err)
 {
 	autoclose int fd = openat(dir, name, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, mode);
 	int r;
@@ -181,7 +182,7 @@ static int remove_children(int parent, const char *name, dev_t device, struct ms
 
 			if (st.st_dev != device)
 				return msb_error_say(err, EBUSY, "'%s' is a mount point",
-				                     entry->d_name);
+						     entry->d_name);
 			r = remove_children(dirfd(dir), entry->d_name, device, err);
 			if (r < 0)
 				return r;

@@ -21,7 +21,7 @@ ssize_t io_pread(int fd, void *bytes, size_t size, uint64_t offset);
 int io_read_file(int dir, const char *name, size_t max, struct buffer *ret, struct msb_error *err);
 /* Creates or truncates; no durability. */
 int io_write_file(int dir, const char *name, const void *bytes, size_t size, mode_t mode,
-                  struct msb_error *err);
+		  struct msb_error *err);
 
 /* Opens path beneath root: "..", absolute names and symlinks never leave it
  * (openat2, RESOLVE_IN_ROOT). Always close-on-exec. The descriptor, or a negative errno value. */

@@ -82,7 +82,7 @@ static void become(const char *const *argv, const struct process_options *option
 		goto failed;
 	if (options->env)
 		execvpe(argv[0], (char *const *)(uintptr_t)argv,
-		        (char *const *)(uintptr_t)options->env);
+			(char *const *)(uintptr_t)options->env);
 	else
 		execvp(argv[0], (char *const *)(uintptr_t)argv);
 failed:
@@ -103,7 +103,7 @@ static pid_t fork_into(int namespaces)
 }
 
 pid_t process_spawn(const char *const *argv, const struct process_options *options,
-                    struct msb_error *err)
+		    struct msb_error *err)
 {
 	int ends[2], failure = 0;
 	ssize_t n;
@@ -154,8 +154,8 @@ bool process_in_path(const char *name)
 	const char *directory;
 
 	while (copy && (directory = strsep(&rest, ":"))) {
-		autoclose int fd = open(*directory ? directory : ".",
-		                        O_PATH | O_DIRECTORY | O_CLOEXEC);
+		autoclose int fd =
+			open(*directory ? directory : ".", O_PATH | O_DIRECTORY | O_CLOEXEC);
 
 		if (fd >= 0 && faccessat(fd, name, X_OK, 0) == 0)
 			return true;

@@ -28,7 +28,7 @@ struct process_options {
  * program cannot be executed the error says so here, not later by an exit status.
  * The pid, or a negative code. */
 pid_t process_spawn(const char *const *argv, const struct process_options *options,
-                    struct msb_error *err);
+		    struct msb_error *err);
 
 /* Waits. *ret_status is 0…255, or 128 + the signal that ended it. */
 int process_wait(pid_t pid, int *ret_status, struct msb_error *err);

@@ -63,7 +63,7 @@ void strlist_remove(struct strlist *list, size_t index)
 {
 	free(list->items[index]);
 	memmove(list->items + index, list->items + index + 1,
-	        (list->count - index) * sizeof(*list->items));
+		(list->count - index) * sizeof(*list->items));
 	list->count--;
 }
 

@@ -12,14 +12,27 @@
 #include "io.h"
 #include "path.h"
 
+static int write_hosts(const char *const *given, struct buffer *ret, struct msb_error *err)
+{
+	buffer_string(ret, "127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\n");
+	for (; given && *given; given++) {
+		size_t name = strcspn(*given, "=:");
+
+		if (name == 0 || !(*given)[name] || !(*given)[name + 1])
+			return msb_error_say(err, EINVAL, "--add-host '%s': expected HOST:ADDRESS",
+					     *given);
+		buffer_printf(ret, "%s\t%.*s\n", *given + name + 1, (int)name, *given);
+	}
+	return buffer_ok(ret) ? 0 : msb_error_memory(err);
+}
+
 /* The network's files as the command sees them, and the script that stands in the Dockerfile. */
 static int add_files(struct command_mounts *mounts, struct command_root *root,
 		     struct msb_error *err)
 {
-	static const char hosts[] = "127.0.0.1\tlocalhost\n"
-				    "::1\tlocalhost ip6-localhost ip6-loopback\n";
 	const struct inline_file *script = root->run->step->run.script;
 	autobuffer resolv = {0};
+	autobuffer hosts = {0};
 	autofree char *target = NULL;
 	int r;
 
@@ -30,7 +43,9 @@ static int add_files(struct command_mounts *mounts, struct command_root *root,
 				    resolv.bytes ? resolv.bytes : (const void *)"", resolv.size,
 				    0644, "/etc/resolv.conf", true, err);
 	if (r >= 0)
-		r = command_mounts_add_file(mounts, root, "hosts", hosts, strlen(hosts), 0644,
+		r = write_hosts(root->run->build->options->hosts, &hosts, err);
+	if (r >= 0)
+		r = command_mounts_add_file(mounts, root, "hosts", hosts.bytes, hosts.size, 0644,
 					    "/etc/hosts", true, err);
 	if (r < 0 || !script)
 		return r;

@@ -56,12 +56,12 @@ struct sandbox_tmpfs {
 };
 
 struct sandbox_command {
-	const char *root;        /* directory that becomes "/" */
-	const char *scratch;     /* empty directory for the bundle and the runtime's state */
+	const char *root;    /* directory that becomes "/" */
+	const char *scratch; /* empty directory for the bundle and the runtime's state */
 	const char *hostname;
 	const char *const *argv; /* NULL-terminated, as env */
 	const char *const *env;
-	const char *directory;   /* absolute, inside the root */
+	const char *directory; /* absolute, inside the root */
 	uid_t uid;
 	gid_t gid;
 	const gid_t *groups; /* supplementary */

@@ -21,18 +21,19 @@
 /* --- Building --------------------------------------------------------------------------- */
 
 struct msb_build_options {
-	const char *context;    /* directory */
-	const char *dockerfile; /* path; NULL: CONTEXT/Dockerfile; "-": standard input */
+	const char *context;     /* directory */
+	const char *dockerfile;  /* path; NULL: CONTEXT/Dockerfile; "-": standard input */
 	const char *const *tags; /* as users write them; NULL-terminated, as the lists below; may
-	                            be NULL for none */
-	const char *const *build_args; /* NAME=VALUE, or NAME for this process's own value */
-	const char *const *labels;     /* NAME=VALUE */
+				    be NULL for none */
+	const char *const *build_args;      /* NAME=VALUE, or NAME for this process's own value */
+	const char *const *labels;          /* NAME=VALUE */
 	const char *const *no_cache_filter; /* stages */
 	const char *const *secrets;         /* "id=NAME[,src=FILE|,env=NAME]" */
+	const char *const *hosts;           /* "NAME:ADDRESS" or "NAME=ADDRESS", for RUN */
 	const char *const *agents;          /* --ssh: "default" or "NAME=SOCKET" */
-	const char *target;   /* stage name or number; NULL: the last */
-	const char *platform; /* NULL: this machine's */
-	const char *network;  /* of RUN: NULL or "default", "host", "none" */
+	const char *target;                 /* stage name or number; NULL: the last */
+	const char *platform;               /* NULL: this machine's */
+	const char *network;                /* of RUN: NULL or "default", "host", "none" */
 	bool no_cache;
 	size_t jobs; /* stages built at once; 0: one a core */
 };
@@ -47,15 +48,15 @@ enum msb_event_kind {
 /* Borrowed, valid during the call. Calls come from several threads, never two at a time. */
 struct msb_event {
 	enum msb_event_kind kind;
-	size_t vertex;      /* 1, 2, 3… in the order of beginning: "#4" */
-	const char *stage;  /* name or number; "" with MSB_EVENT_NOTE */
-	size_t step, steps; /* "[build 2/5]" */
-	const char *text;   /* the instruction with its values; NOTE: the sentence */
-	enum msb_state state;   /* END: MSB_DONE, MSB_CACHED or MSB_FAILED */
-	int64_t duration_ns;    /* END */
-	const char *output;     /* OUTPUT: bytes as they came */
+	size_t vertex;        /* 1, 2, 3… in the order of beginning: "#4" */
+	const char *stage;    /* name or number; "" with MSB_EVENT_NOTE */
+	size_t step, steps;   /* "[build 2/5]" */
+	const char *text;     /* the instruction with its values; NOTE: the sentence */
+	enum msb_state state; /* END: MSB_DONE, MSB_CACHED or MSB_FAILED */
+	int64_t duration_ns;  /* END */
+	const char *output;   /* OUTPUT: bytes as they came */
 	size_t output_size;
-	int output_fd; /* 1 or 2 */
+	int output_fd;     /* 1 or 2 */
 	const char *error; /* END of a failed step */
 };
 typedef void (*msb_event_fn)(void *context, const struct msb_event *event);
@@ -77,24 +78,24 @@ struct msb_build_result {
 /* 0, or a negative code: the build's own failure (err then reads "Dockerfile:7: …"). result is
  * filled in either case. */
 int msb_build(const char *root, const struct msb_build_options *options, msb_event_fn event,
-              void *context, struct msb_build_result *result, struct msb_error *err);
+	      void *context, struct msb_build_result *result, struct msb_error *err);
 void msb_build_result_done(struct msb_build_result *result);
 
 /* --- Images ----------------------------------------------------------------------------- */
 
 /* path "-": standard input. each, which may be NULL, is called for every image loaded. */
 int msb_image_load(const char *root, const char *path,
-                   int (*each)(void *context, const struct msb_image *image), void *context,
-                   struct msb_error *err);
+		   int (*each)(void *context, const struct msb_image *image), void *context,
+		   struct msb_error *err);
 
 /* A root file system tar as an image. name may be NULL. changes: Dockerfile instructions. */
 int msb_image_import(const char *root, const char *path, const char *name,
-                     const char *const *changes, const char *message, struct msb_digest *ret_id,
-                     struct msb_error *err);
+		     const char *const *changes, const char *message, struct msb_digest *ret_id,
+		     struct msb_error *err);
 
 /* names: references, IDs or prefixes of IDs. */
 int msb_image_save(const char *root, const char *const *names, size_t count, int fd,
-                   struct msb_error *err);
+		   struct msb_error *err);
 int msb_image_tag(const char *root, const char *source, const char *name, struct msb_error *err);
 /* What was taken away comes as lines "Untagged: node:latest", "Deleted: sha256:…"; owned. */
 int msb_image_remove(const char *root, const char *name, char **ret_said, struct msb_error *err);
@@ -110,14 +111,14 @@ struct msb_history_line {
 };
 /* Newest first. */
 int msb_image_history(const char *root, const char *name, struct msb_history_line **ret,
-                      size_t *ret_count, struct msb_error *err);
+		      size_t *ret_count, struct msb_error *err);
 void msb_history_free(struct msb_history_line *lines, size_t count);
 
 /* "node" to "docker.io/library/node:latest"; owned. -EINVAL for what is no reference. */
 int msb_reference_normalize(const char *text, char **ret, struct msb_error *err);
 /* "docker.io/library/node:latest" to "node" and "latest"; owned. */
 int msb_reference_split(const char *normalized, char **ret_repository, char **ret_tag,
-                        struct msb_error *err);
+			struct msb_error *err);
 
 /* --- Looking into trees without a mount --------------------------------------------------- */
 
@@ -134,11 +135,11 @@ struct msb_place {
 int msb_find(const char *root, const char *ref, struct msb_place *ret, struct msb_error *err);
 
 int msb_diff(const char *root, const char *before, const char *after, msb_diff_fn each,
-             void *context, struct msb_error *err);
+	     void *context, struct msb_error *err);
 /* The file or directory at path of the tree, to destination, as `cp -a` (owners only for root). An
  * existing directory receives it under its own name. destination "-": as a tar to fd 1. */
 int msb_copy_out(const char *root, const char *ref, const char *path, const char *destination,
-                 struct msb_error *err);
+		 struct msb_error *err);
 /* The tree as a tar. */
 int msb_export(const char *root, const char *ref, int fd, struct msb_error *err);
 /* What a step (or all steps of a stage or build: "7", "7/build") printed. */
@@ -156,6 +157,6 @@ struct msb_host_fact {
 };
 /* What msb needs and whether this host has it; the list is constant in length. */
 int msb_host_facts(const char *root, struct msb_host_fact **ret, size_t *ret_count,
-                   struct msb_error *err);
+		   struct msb_error *err);
 
 #endif

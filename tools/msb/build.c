@@ -23,6 +23,9 @@ enum {
 	KEY_IIDFILE,
 	KEY_METADATA_FILE,
 	KEY_JOBS,
+	KEY_SECRET,
+	KEY_SSH,
+	KEY_ADD_HOST,
 	KEY_ACCEPTED, /* tunes, or has no meaning here */
 	KEY_REFUSED,  /* without it the result would be another: this and all that follow */
 };
@@ -52,6 +55,9 @@ static const struct argp_option build_options[] = {
 	{"no-cache-filter", KEY_NO_CACHE_FILTER, "STAGES", 0, "Execute these stages anew"},
 	{"network", KEY_NETWORK, "MODE", 0, "Of RUN: default, host or none"},
 	{"platform", KEY_PLATFORM, "OS/ARCH", 0, "Build for this platform"},
+	{"secret", KEY_SECRET, "id=NAME[,src=FILE]", 0, "Lend a file or variable to RUN --mount"},
+	{"ssh", KEY_SSH, "NAME[=SOCKET]", 0, "Lend an agent's socket to RUN --mount; default"},
+	{"add-host", KEY_ADD_HOST, "HOST:IP", 0, "A line in /etc/hosts of RUN"},
 	{"jobs", KEY_JOBS, "N", 0, "Stages built at once (one a core)"},
 	{"quiet", 'q', NULL, 0, "Print the image ID alone"},
 	{"progress", KEY_PROGRESS, "HOW", 0, "auto, plain, tty or quiet"},
@@ -92,16 +98,13 @@ static const struct argp_option build_options[] = {
 	ACCEPTED("allow", KEY_ACCEPTED, "VALUE"),
 
 	REFUSED("output", 'o', 0),
-	REFUSED("secret", KEY_REFUSED, 0),
-	REFUSED("ssh", KEY_REFUSED + 1, 0),
-	REFUSED("build-context", KEY_REFUSED + 2, 0),
-	REFUSED("push", KEY_REFUSED + 3, OPTION_ARG_OPTIONAL),
-	REFUSED("add-host", KEY_REFUSED + 4, 0),
-	REFUSED("annotation", KEY_REFUSED + 5, 0),
-	REFUSED("call", KEY_REFUSED + 6, 0),
-	REFUSED("check", KEY_REFUSED + 7, OPTION_ARG_OPTIONAL),
-	REFUSED("policy", KEY_REFUSED + 8, 0),
-	REFUSED("device", KEY_REFUSED + 9, 0),
+	REFUSED("build-context", KEY_REFUSED, 0),
+	REFUSED("push", KEY_REFUSED + 1, OPTION_ARG_OPTIONAL),
+	REFUSED("annotation", KEY_REFUSED + 2, 0),
+	REFUSED("call", KEY_REFUSED + 3, 0),
+	REFUSED("check", KEY_REFUSED + 4, OPTION_ARG_OPTIONAL),
+	REFUSED("policy", KEY_REFUSED + 5, 0),
+	REFUSED("device", KEY_REFUSED + 6, 0),
 	{0},
 };
 
@@ -117,6 +120,7 @@ static const char *option_name(int key)
 struct build {
 	struct msb_build_options options;
 	struct words tags, build_args, labels, no_cache_filter, operands;
+	struct words secrets, agents, hosts;
 	enum progress_mode mode;
 	struct report report;
 };
@@ -128,6 +132,9 @@ static void build_done(struct build *build)
 	words_done(&build->labels);
 	words_done(&build->no_cache_filter);
 	words_done(&build->operands);
+	words_done(&build->secrets);
+	words_done(&build->agents);
+	words_done(&build->hosts);
 }
 
 static enum progress_mode parse_progress(const char *how, struct argp_state *state)
@@ -242,6 +249,12 @@ static error_t parse_list(int key, char *arg, struct argp_state *state)
 		return words_add(&build->build_args, arg) < 0 ? ENOMEM : 0;
 	case KEY_LABEL:
 		return words_add(&build->labels, arg) < 0 ? ENOMEM : 0;
+	case KEY_SECRET:
+		return words_add(&build->secrets, arg) < 0 ? ENOMEM : 0;
+	case KEY_SSH:
+		return words_add(&build->agents, arg) < 0 ? ENOMEM : 0;
+	case KEY_ADD_HOST:
+		return words_add(&build->hosts, arg) < 0 ? ENOMEM : 0;
 	case KEY_NO_CACHE_FILTER:
 		return add_stages(&build->no_cache_filter, arg);
 	case ARGP_KEY_ARGS:
@@ -328,6 +341,9 @@ int run_build(struct session *session, int argc, char **argv)
 		wanted.options.build_args = wanted.build_args.items;
 		wanted.options.labels = wanted.labels.items;
 		wanted.options.no_cache_filter = wanted.no_cache_filter.items;
+		wanted.options.secrets = wanted.secrets.items;
+		wanted.options.agents = wanted.agents.items;
+		wanted.options.hosts = wanted.hosts.items;
 		wanted.report.tags = &wanted.tags;
 		status = build(session, &wanted);
 	}
