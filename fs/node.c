@@ -235,7 +235,9 @@ ssize_t node_xattr(const struct node *node, const char *name, void *value, size_
 	size_t position = 0, length;
 
 	if (content && strcmp(name, DIGEST_NAME) == 0) {
-		msb_digest_format(&entry->digest, text);
+		/* A tree's root tells the tree's own name, which is good for .trees/ and REFs. */
+		msb_digest_format(node->above < 0 ? &node->view->tree->digest : &entry->digest,
+				  text);
 		return give(text, strlen(text), value, size);
 	}
 	while (msb_entry_xattr(entry, &position, &found, &bytes, &length))

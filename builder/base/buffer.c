@@ -118,3 +118,15 @@ void buffer_done(struct buffer *buffer)
 	free(buffer->bytes);
 	*buffer = (struct buffer){0};
 }
+
+char *buffer_format(const char *format, ...)
+{
+	char *text;
+	va_list args;
+	int length;
+
+	va_start(args, format);
+	length = vasprintf(&text, format, args);
+	va_end(args);
+	return length < 0 ? NULL : text;
+}

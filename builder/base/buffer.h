@@ -41,6 +41,9 @@ static inline bool buffer_ok(const struct buffer *buffer)
 char *buffer_text(struct buffer *buffer);
 void buffer_done(struct buffer *buffer);
 
+/* As asprintf, but NULL when memory runs out, so that it may meet an automatic free. Owned. */
+char *buffer_format(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
 #define autobuffer __attribute__((cleanup(buffer_done))) struct buffer
 
 #endif

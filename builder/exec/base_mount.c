@@ -14,6 +14,7 @@
 #include "base_mount.h"
 #include "io.h"
 #include "process.h"
+#include "tree_checkout.h"
 
 #define READY_MS 10000
 #define MAX_SAID 1024
@@ -99,8 +100,8 @@ static char *find_program(void)
 		autofree char *path = NULL;
 		char *slash = strrchr(self, '/');
 
-		if (slash && asprintf(&path, "%.*s/%s", (int)(slash - self), self, places[i]) < 0)
-			return NULL;
+		if (slash)
+			path = buffer_format("%.*s/%s", (int)(slash - self), self, places[i]);
 		if (usable(path))
 			return steal(&path);
 	}
@@ -137,11 +138,9 @@ static int start(struct base_mount *mount, enum flavour flavour, struct msb_erro
 	char options[64];
 	int control[2], said[2], status, r;
 
-	if (!daemon->path && asprintf(&daemon->path, "%s/base%d", mount->scratch, flavour) < 0) {
-		daemon->path = NULL;
-		return msb_error_memory(err);
-	}
-	if (!program)
+	if (!daemon->path)
+		daemon->path = buffer_format("%s/base%d", mount->scratch, flavour);
+	if (!program || !daemon->path)
 		return msb_error_memory(err);
 	if (mkdir(daemon->path, 0700) < 0 && errno != EEXIST)
 		return msb_error_set(err, errno, "create directory '%s'", daemon->path);
@@ -180,6 +179,32 @@ static int start(struct base_mount *mount, enum flavour flavour, struct msb_erro
 	return 0;
 }
 
+/* A plain copy of the tree, made once a build, under another name until it is whole. With the lock
+ * held. */
+static int check_out(struct base_mount *mount, const struct msb_digest *tree,
+		     const struct msb_entry *entry, char **ret, struct msb_error *err)
+{
+	autofree char *path = NULL;
+	autofree char *unfinished = NULL;
+	char text[MSB_DIGEST_TEXT];
+	int r = 0;
+
+	msb_digest_format(tree, text);
+	path = buffer_format("%s/tree-%s", mount->scratch, text + strlen("sha256:"));
+	unfinished = path ? buffer_format("%s.part", path) : NULL;
+	if (!unfinished)
+		return msb_error_memory(err);
+	if (access(path, F_OK) < 0) {
+		r = tree_checkout(mount->store, entry, unfinished, true, err);
+		if (r >= 0 && rename(unfinished, path) < 0)
+			r = msb_error_set(err, errno, "name '%s'", path);
+	}
+	if (r < 0)
+		return msb_error_prefix(err, r, "unpack the step's base");
+	*ret = steal(&path);
+	return 0;
+}
+
 int base_mount_path(struct base_mount *mount, const struct msb_digest *tree, char **ret,
 		    struct msb_error *err)
 {
@@ -190,6 +215,13 @@ int base_mount_path(struct base_mount *mount, const struct msb_digest *tree, cha
 
 	if (r < 0)
 		return r;
+	if (access("/dev/fuse", F_OK) < 0) {
+		pthread_mutex_lock(&mount->lock);
+		r = check_out(mount, tree, &root.entry, ret, err);
+		pthread_mutex_unlock(&mount->lock);
+		msb_found_done(&root);
+		return r;
+	}
 	flavour = root.entry.below & MSB_BELOW_XATTRS ? WITH_XATTRS : PLAIN;
 	msb_found_done(&root);
 	pthread_mutex_lock(&mount->lock);
@@ -198,8 +230,7 @@ int base_mount_path(struct base_mount *mount, const struct msb_digest *tree, cha
 	pthread_mutex_unlock(&mount->lock);
 	if (r < 0)
 		return r;
-	if (asprintf(ret, "%s/.trees/%s", mount->daemons[flavour].path,
-		     msb_digest_format(tree, text) + strlen("sha256:")) < 0)
-		return msb_error_memory(err);
-	return 0;
+	*ret = buffer_format("%s/.trees/%s", mount->daemons[flavour].path,
+			     msb_digest_format(tree, text) + strlen("sha256:"));
+	return *ret ? 0 : msb_error_memory(err);
 }

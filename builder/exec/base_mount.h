@@ -1,7 +1,8 @@
 /*
  * The trees a build's commands stand upon, as directories: a private msbfs of this build's own,
  * started when the first command needs it and gone with the build. It is run through the flags a
- * user would type.
+ * user would type. A host without FUSE gets plain copies of the trees instead: slower, not
+ * different.
  */
 #ifndef BASE_MOUNT_H
 #define BASE_MOUNT_H

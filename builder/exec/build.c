@@ -44,7 +44,7 @@ static int read_dockerfile(struct build *build, const char *path, struct msb_err
 	r = io_read_file(AT_FDCWD, from_stdin ? "/dev/stdin" : path, MAX_DOCKERFILE, &text, err);
 	if (r == -ENOENT)
 		return msb_error_say(err, ENOENT,
-				     "no Dockerfile at '%s' (name another one with -f)", path);
+				     "Dockerfile '%s' not found (name another one with -f)", path);
 	if (r < 0)
 		return r;
 	r = dockerfile_parse(from_stdin ? "Dockerfile" : path_base(path),
@@ -66,8 +66,7 @@ static int read_ignore(const struct msb_build_options *options, const char *dock
 	const char *used;
 	int r = -ENOENT;
 
-	if (asprintf(&own, "%s.dockerignore", dockerfile) < 0)
-		own = NULL;
+	own = buffer_format("%s.dockerignore", dockerfile);
 	if (!own || !common)
 		return msb_error_memory(err);
 	used = access(own, F_OK) == 0 ? own : common;
@@ -132,14 +131,13 @@ static char *own_platform(void)
 	};
 	struct utsname host;
 	const char *machine;
-	char *platform;
 
 	uname(&host);
 	machine = host.machine;
 	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++)
 		if (strcmp(machine, names[i][0]) == 0)
 			machine = names[i][1];
-	return asprintf(&platform, "linux/%s", machine) < 0 ? NULL : platform;
+	return buffer_format("linux/%s", machine);
 }
 
 static int make_plan(struct build *build, struct msb_error *err)

@@ -45,10 +45,9 @@ static int take_lock(const char *place, unsigned number, int operation, int *ret
 	autofree char *name = NULL;
 	autoclose int fd = -1;
 
-	if (asprintf(&name, "%s/%u.lock", place, number) < 0) {
-		name = NULL;
+	name = buffer_format("%s/%u.lock", place, number);
+	if (!name)
 		return msb_error_memory(err);
-	}
 	fd = open(name, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
 	if (fd < 0)
 		return msb_error_set(err, errno, "open '%s'", name);
@@ -67,10 +66,9 @@ static int copy_initial(const char *initial, const char *path, struct msb_error 
 	int status;
 	pid_t pid;
 
-	if (asprintf(&content, "%s/.", initial) < 0) {
-		content = NULL;
+	content = buffer_format("%s/.", initial);
+	if (!content)
 		return msb_error_memory(err);
-	}
 	{
 		const char *const argv[] = {"cp", "-a", "--", content, path, NULL};
 
@@ -94,10 +92,9 @@ static int make_directory(const char *path, const struct run_mount *mount, const
 
 	if (lstat(path, &st) == 0)
 		return 0;
-	if (asprintf(&unfinished, "%s.%d", path, (int)getpid()) < 0) {
-		unfinished = NULL;
+	unfinished = buffer_format("%s.%d", path, (int)getpid());
+	if (!unfinished)
 		return msb_error_memory(err);
-	}
 	if (mkdir(unfinished, 0700) < 0)
 		return msb_error_set(err, errno, "create '%s'", unfinished);
 	if (initial)
@@ -134,10 +131,9 @@ int cache_directory_take(struct msb_store *store, const struct run_mount *mount,
 		return msb_error_say(err, EBUSY, "cache mount '%s': too many in use", mount->id);
 	if (r < 0)
 		return r;
-	if (asprintf(&path, "%s/%u", place, number) < 0) {
-		path = NULL;
+	path = buffer_format("%s/%u", place, number);
+	if (!path)
 		return msb_error_memory(err);
-	}
 	r = make_directory(path, mount, initial, err);
 	if (r < 0)
 		return r;

@@ -133,9 +133,10 @@ static int overlay_on(struct command_mounts *mounts, struct command_root *root, 
 	autofree char *work = NULL;
 	int r;
 
-	if (asprintf(&target, "%s/rw%zu", root->path, index) < 0 ||
-	    asprintf(&upper, "%s/rw%zu.upper", root->path, index) < 0 ||
-	    asprintf(&work, "%s/rw%zu.work", root->path, index) < 0)
+	target = buffer_format("%s/rw%zu", root->path, index);
+	upper = buffer_format("%s/rw%zu.upper", root->path, index);
+	work = buffer_format("%s/rw%zu.work", root->path, index);
+	if (!target || !upper || !work)
 		return msb_error_memory(err);
 	if (mkdir(target, 0755) < 0 || mkdir(upper, 0755) < 0 || mkdir(work, 0755) < 0)
 		return msb_error_set(err, errno, "create directory '%s'", target);
@@ -262,10 +263,9 @@ static int attach_secret_file(struct command_mounts *mounts, struct command_root
 
 	if (r < 0)
 		return r;
-	if (asprintf(&file, "%s/%zu", directory, index) < 0) {
-		file = NULL;
+	file = buffer_format("%s/%zu", directory, index);
+	if (!file)
 		return msb_error_memory(err);
-	}
 	r = io_write_file(AT_FDCWD, file, secret->bytes ? secret->bytes : (const void *)"",
 			  secret->size, 0600, err);
 	if (r >= 0 && (chown(file, mount->uid, mount->gid) < 0 ||
@@ -314,11 +314,25 @@ static int attach_agent(struct command_mounts *mounts, struct command_root *root
 	return r < 0 ? r : add_bind(mounts, steal(&socket), steal(&place), false, err);
 }
 
+/* msbfs is another process: it sees what was selected only when it is published. */
+static int publish_selected(struct step_run *run, struct msb_error *err)
+{
+	int r = 0;
+
+	for (size_t i = 0; i < run->step->run.mount_count; i++) {
+		if (!selects(&run->step->run.mounts[i]))
+			continue;
+		r = store_begin(run->build->writer, err);
+		return r < 0 ? r : store_commit(run->build->writer, err);
+	}
+	return r;
+}
+
 int command_mounts_attach(struct command_mounts *mounts, struct command_root *root,
 			  const struct msb_digest *trees, struct msb_error *err)
 {
 	const struct run_step *step = &root->run->step->run;
-	int r = 0;
+	int r = publish_selected(root->run, err);
 
 	for (size_t i = 0; r >= 0 && i < step->mount_count; i++) {
 		const struct run_mount *mount = &step->mounts[i];

@@ -293,9 +293,8 @@ int bundle_write(const struct sandbox_command *command, struct msb_error *err)
 		return msb_error_say(err, EINVAL,
 				     "the command's bundle cannot be written: out of memory, or a "
 				     "name that is not UTF-8");
-	if (asprintf(&name, "%s/config.json", command->scratch) < 0) {
-		name = NULL;
+	name = buffer_format("%s/config.json", command->scratch);
+	if (!name)
 		return msb_error_memory(err);
-	}
 	return io_write_file(AT_FDCWD, name, text, strlen(text), 0600, err);
 }
