@@ -131,15 +131,48 @@ int core_readlink(struct core *core, uint64_t id, char **ret)
 	return r < 0 ? r : node_readlink(&node, ret);
 }
 
-ssize_t core_read(struct core *core, uint64_t id, void *bytes, size_t size, uint64_t offset)
+ssize_t core_read(struct core *core, uint64_t id, void *bytes, size_t size, uint64_t offset,
+		  struct core_place *ret_place)
 {
+	struct core_place place = {0};
 	autonode node = {0};
 	int r;
 
+	if (ret_place)
+		*ret_place = place;
 	if (!inode_is_tree(id))
 		return names_read(core, id, bytes, size, offset);
 	r = node_get(core, id, &node);
-	return r < 0 ? r : node_read(&node, bytes, size, offset);
+	if (r < 0)
+		return r;
+	if (ret_place && !node.entry.link && node.above >= 0)
+		*ret_place = (struct core_place){
+			inode_of_entry(node.view->number, (uint32_t)node.above), node.index};
+	return node_read(&node, bytes, size, offset);
+}
+
+ssize_t core_read_at(struct core *core, const struct core_place *place, void *bytes, size_t size,
+		     uint64_t *ret_id)
+{
+	autonode directory = {0}, node = {0};
+	struct core_node answer;
+	int r;
+
+	if (!inode_is_tree(place->directory))
+		return -ENOENT;
+	r = node_get(core, place->directory, &directory);
+	if (r == 0)
+		r = node_child(&directory, place->index, &node);
+	if (r < 0)
+		return r;
+	if (node.entry.type != MSB_FILE || node.entry.link || node.entry.size == 0 ||
+	    node.entry.size > size)
+		return -ENODATA;
+	r = node_answer(&node, &answer);
+	if (r < 0)
+		return r;
+	*ret_id = answer.id;
+	return node_read(&node, bytes, size, 0);
 }
 
 int core_seek(struct core *core, uint64_t id, uint64_t offset, int whence, uint64_t *ret)

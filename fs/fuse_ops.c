@@ -2,6 +2,7 @@
 #include <stdlib.h>
 
 #include "fuse_ops.h"
+#include "push.h"
 
 /* Seconds; the kernel caps it. Nothing in a tree ever changes. */
 #define FOREVER 1e9
@@ -132,16 +133,20 @@ static char *buffer_of_thread(size_t size)
 static void on_read(fuse_req_t request, fuse_ino_t id, size_t size, off_t offset,
 		    struct fuse_file_info *file)
 {
+	const struct fuse_ops_context *context = fuse_req_userdata(request);
 	char *bytes = buffer_of_thread(size);
+	struct core_place place = {0};
 	ssize_t n = -ENOMEM;
 
 	(void)file;
 	if (bytes)
-		n = core_read(core_of(request), id, bytes, size, (uint64_t)offset);
+		n = core_read(context->core, id, bytes, size, (uint64_t)offset, &place);
 	if (n < 0)
 		fuse_reply_err(request, (int)-n);
 	else
 		fuse_reply_buf(request, bytes, (size_t)n);
+	if (context->push && n > 0 && offset == 0 && place.directory)
+		push_saw_read(context->push, &place);
 }
 
 /* A directory's listing on its way into a reply. */

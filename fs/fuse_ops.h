@@ -9,6 +9,7 @@
 
 struct fuse_ops_context {
 	struct core *core;
+	struct push *push;            /* NULL: nothing is pushed */
 	bool no_xattrs;               /* the kernel is told never to ask again */
 	uint64_t generation;          /* differs from daemon to daemon */
 	void (*ready)(void *context); /* the kernel is being answered; once */

@@ -142,6 +142,23 @@ int node_lookup(const struct node *node, const char *name, struct node *ret)
 	return take(node->core, node->view, dir, index, node->number, ret);
 }
 
+int node_child(const struct node *node, uint64_t index, struct node *ret)
+{
+	struct cached_dir *dir;
+	int r;
+
+	if (node->entry.type != MSB_DIRECTORY)
+		return -ENOTDIR;
+	r = load(node->core, &node->entry.digest, &dir);
+	if (r < 0)
+		return r;
+	if (index >= msb_dir_count(dir->dir)) {
+		dircache_put(node->core->dirs, dir);
+		return -ENOENT;
+	}
+	return take(node->core, node->view, dir, index, node->number, ret);
+}
+
 /* "." and ".." of a directory; only their types and inode numbers count. */
 static bool list_dots(const struct node *node, uint64_t *offset, core_list_fn each, void *context)
 {

@@ -13,6 +13,7 @@
 #include "core.h"
 #include "fuse_ops.h"
 #include "mountpoint.h"
+#include "push.h"
 #include "serve.h"
 
 /* The signal that wakes the main thread; its handler does nothing. */
@@ -156,6 +157,8 @@ static void *watch(void *context)
 	struct timespec pause = {.tv_nsec = 10000000};
 
 	wait_for_end(server);
+	/* While there are threads to answer what it may wait for. */
+	push_stop(server->context.push);
 	fuse_session_exit(server->session);
 	while (!atomic_load(&server->ended)) {
 		pthread_kill(server->main_thread, WAKE);
@@ -193,6 +196,9 @@ static int start_watching(struct server *server, struct msb_error *err)
 {
 	int r;
 
+	server->context.push = push_new(server->core, server->session);
+	if (!server->context.push)
+		return msb_error_memory(err);
 	server->main_thread = pthread_self();
 	r = pthread_create(&server->watcher, NULL, watch, server);
 	if (r)
@@ -272,8 +278,8 @@ static int set_up(struct server *server, struct msb_error *err)
 	r = mountpoint_prepare(options->mountpoint, server->store, &server->mountpoint, err);
 	if (r < 0)
 		return r;
-	server->context = (struct fuse_ops_context){server->core, options->no_xattrs,
-						    (uint64_t)time(NULL), on_ready, server};
+	server->context = (struct fuse_ops_context){
+		server->core, NULL, options->no_xattrs, (uint64_t)time(NULL), on_ready, server};
 	if (chdir("/") < 0)
 		return msb_error_set(err, errno, "chdir to '/'");
 	return new_session(server, err);
@@ -286,6 +292,7 @@ static void tear_down(struct server *server)
 		eventfd_write(server->over, 1);
 		pthread_join(server->watcher, NULL);
 	}
+	push_free(server->context.push);
 	if (server->session) {
 		fuse_session_unmount(server->session);
 		fuse_session_destroy(server->session);

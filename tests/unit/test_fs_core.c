@@ -212,7 +212,7 @@ TEST(a_node_is_found_by_its_number_alone)
 	assert_int_equal(node.st.st_mode, S_IFREG | 0640);
 	assert_int_equal(node.st.st_uid, 7);
 	assert_int_equal(node.st.st_mtim.tv_sec, -1);
-	assert_int_equal(core_read(f->core, node.id, bytes, sizeof(bytes), 0), 14);
+	assert_int_equal(core_read(f->core, node.id, bytes, sizeof(bytes), 0, NULL), 14);
 	assert_memory_equal(bytes, "content of 123", 14);
 }
 
@@ -222,13 +222,14 @@ TEST(reading_ends_with_the_file)
 	uint64_t id = at(f->core, "/images/app:1/a/plain").id;
 	char bytes[8] = "";
 
-	assert_int_equal(core_read(f->core, id, bytes, 3, 1), 3);
+	assert_int_equal(core_read(f->core, id, bytes, 3, 1, NULL), 3);
 	assert_string_equal(bytes, "ell");
-	assert_int_equal(core_read(f->core, id, bytes, 8, 3), 2);
-	assert_int_equal(core_read(f->core, id, bytes, 8, 5), 0);
-	assert_int_equal(core_read(f->core, id, bytes, 8, UINT64_MAX), 0);
-	assert_int_equal(core_read(f->core, at(f->core, "/stages").id, bytes, 8, 0), -EISDIR);
-	assert_int_equal(core_read(f->core, at(f->core, "/stages/0/a").id, bytes, 8, 0), -EISDIR);
+	assert_int_equal(core_read(f->core, id, bytes, 8, 3, NULL), 2);
+	assert_int_equal(core_read(f->core, id, bytes, 8, 5, NULL), 0);
+	assert_int_equal(core_read(f->core, id, bytes, 8, UINT64_MAX, NULL), 0);
+	assert_int_equal(core_read(f->core, at(f->core, "/stages").id, bytes, 8, 0, NULL), -EISDIR);
+	assert_int_equal(core_read(f->core, at(f->core, "/stages/0/a").id, bytes, 8, 0, NULL),
+			 -EISDIR);
 }
 
 TEST(the_names_of_a_hard_link_are_one_node)
@@ -241,7 +242,7 @@ TEST(the_names_of_a_hard_link_are_one_node)
 	assert_int_equal(one.id, other.id);
 	assert_int_equal(one.st.st_ino, other.st.st_ino);
 	assert_int_equal(one.st.st_nlink, 2);
-	assert_int_equal(core_read(f->core, one.id, bytes, 8, 0), 6);
+	assert_int_equal(core_read(f->core, one.id, bytes, 8, 0, NULL), 6);
 }
 
 TEST(a_tree_shows_the_same_inode_numbers_everywhere)
@@ -328,7 +329,7 @@ TEST(a_number_of_nothing_is_stale_and_harms_nobody)
 		failures += core_stat(f->core, any, &node) < 0;
 		if (core_readlink(f->core, any, &target) == 0)
 			free(target);
-		assert_true(core_read(f->core, any, bytes, sizeof(bytes), 0) <= 16);
+		assert_true(core_read(f->core, any, bytes, sizeof(bytes), 0, NULL) <= 16);
 	}
 	assert_true(failures > 1000);
 }
@@ -374,7 +375,7 @@ static void *walk_again_and_again(void *context)
 			 i % FILES);
 		snprintf(expected, sizeof(expected), "content of %d", i % FILES);
 		if (walk(core, path, &node) < 0 ||
-		    core_read(core, node.id, bytes, sizeof(bytes), 0) !=
+		    core_read(core, node.id, bytes, sizeof(bytes), 0, NULL) !=
 			    (ssize_t)strlen(expected) ||
 		    memcmp(bytes, expected, strlen(expected)) != 0)
 			failures++;
@@ -440,7 +441,7 @@ TEST(a_new_tree_in_a_place_leaves_the_old_one_usable)
 	assert_int_equal(walk(f->core, "/builds/2/stages/build/rootfs/a/b", &after), 0);
 	assert_int_equal(walk(f->core, "/builds/1/stages/0/steps/1/rootfs/a/plain", &after), 0);
 	assert_int_equal(core_stat(f->core, before.id, &after), 0);
-	assert_int_equal(core_read(f->core, before.id, bytes, 8, 0), 5);
+	assert_int_equal(core_read(f->core, before.id, bytes, 8, 0, NULL), 5);
 }
 
 TEST(a_generated_file_is_as_long_as_it_says)
@@ -457,7 +458,7 @@ TEST(a_generated_file_is_as_long_as_it_says)
 
 	for (size_t i = 0; i < sizeof(paths) / sizeof(paths[0]); i++) {
 		node = at(f->core, paths[i]);
-		assert_int_equal(core_read(f->core, node.id, bytes, sizeof(bytes), 0),
+		assert_int_equal(core_read(f->core, node.id, bytes, sizeof(bytes), 0, NULL),
 				 node.st.st_size);
 	}
 }
