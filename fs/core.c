@@ -7,6 +7,7 @@
 #include "history.h"
 #include "inode.h"
 #include "internal.h"
+#include "io.h"
 #include "names.h"
 #include "node.h"
 #include "shelf.h"
@@ -23,6 +24,7 @@ int core_open(const char *store, const struct core_options *options, struct core
 
 	if (!core)
 		return msb_error_memory(err);
+	core->opened_ns = io_now();
 	core->log = options->log;
 	core->log_context = options->log_context;
 	r = msb_store_open(store, &core->store, err);

@@ -27,8 +27,9 @@ static void on_init(void *user_data, struct fuse_conn_info *connection)
 	 * it kept: that is how the names that can change stay true without an OPENDIR. */
 	want(connection, FUSE_CAP_READDIRPLUS | FUSE_CAP_CACHE_SYMLINKS | FUSE_CAP_PARALLEL_DIROPS |
 				 FUSE_CAP_AUTO_INVAL_DATA | FUSE_CAP_ASYNC_READ |
-				 FUSE_CAP_EXPORT_SUPPORT | FUSE_CAP_SPLICE_WRITE);
-	connection->want &= ~(unsigned)(FUSE_CAP_READDIRPLUS_AUTO | FUSE_CAP_SPLICE_READ);
+				 FUSE_CAP_EXPORT_SUPPORT);
+	connection->want &= ~(unsigned)(FUSE_CAP_READDIRPLUS_AUTO | FUSE_CAP_SPLICE_READ |
+					FUSE_CAP_SPLICE_WRITE | FUSE_CAP_SPLICE_MOVE);
 	connection->max_write = FUSE_OPS_READ_MAX; /* sets the pages of a request, reads included */
 	connection->max_read = FUSE_OPS_READ_MAX;  /* the mount option of this name says the same */
 	connection->max_readahead = FUSE_OPS_READ_MAX;
@@ -141,12 +142,12 @@ static void on_read(fuse_req_t request, fuse_ino_t id, size_t size, off_t offset
 	(void)file;
 	if (bytes)
 		n = core_read(context->core, id, bytes, size, (uint64_t)offset, &place);
+	if (context->push && n > 0 && offset == 0 && place.directory)
+		push_saw_read(context->push, &place);
 	if (n < 0)
 		fuse_reply_err(request, (int)-n);
 	else
 		fuse_reply_buf(request, bytes, (size_t)n);
-	if (context->push && n > 0 && offset == 0 && place.directory)
-		push_saw_read(context->push, &place);
 }
 
 /* A directory's listing on its way into a reply. */
@@ -179,11 +180,14 @@ static bool list_one(void *context, const char *name, const struct core_node *no
 
 static void list(fuse_req_t request, fuse_ino_t id, size_t size, off_t offset, bool plus)
 {
+	const struct fuse_ops_context *context = fuse_req_userdata(request);
 	struct listing listing = {request, plus, buffer_of_thread(size), size, 0};
 	int r = -ENOMEM;
 
 	if (listing.bytes)
 		r = core_list(core_of(request), id, (uint64_t)offset, list_one, &listing);
+	if (context->push && plus && r == 0 && offset && listing.used == 0)
+		push_saw_list(context->push, id);
 	/* What was listed before a failure is given first; the next request meets it again. */
 	if (r < 0 && listing.used == 0)
 		fuse_reply_err(request, -r);

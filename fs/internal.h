@@ -13,6 +13,7 @@ struct core {
 	struct history *history;
 	struct shelf *shelf;
 	struct texts *texts;
+	int64_t opened_ns; /* since 1970 */
 	core_log_fn log;
 	void *log_context;
 };

@@ -65,12 +65,17 @@ void name_list_add(struct name_list *list, const char *name, uint64_t id, mode_t
 static int top_stat(struct core *core, uint64_t id, struct core_node *ret)
 {
 	int64_t time_ns;
+	bool lasts;
 	int r = changed(core, &time_ns);
 
 	if (r < 0)
 		return r;
-	names_answer(id, S_IFDIR | 0555, 0, time_ns, ret);
+	/* What the root and .trees list never changes, so that a path through them costs nothing.
+	 */
+	lasts = id == INODE_ROOT || id == INODE_TREES;
+	names_answer(id, S_IFDIR | 0555, 0, lasts ? core->opened_ns : time_ns, ret);
 	ret->name_lasts = true;
+	ret->stat_lasts = lasts;
 	return 0;
 }
 
@@ -99,6 +104,7 @@ static int tree_lookup(struct core *core, const char *name, struct core_node *re
 		return r == -ENOENT ? r : core_damaged(core, &err, name);
 	r = names_answer_tree(core, prefixed ? INODE_TREES_PREFIX : INODE_TREES, INODE_TREES,
 			      &digest, ret);
+	ret->name_lasts = true; /* the name is the content */
 	return r == -ENOTDIR ? -ENOENT : r;
 }
 

@@ -10,11 +10,16 @@
 #define FILE_MAX (64 * 1024)
 /* How many entries ahead: doubled each time the reader comes to the window's end. */
 #define WINDOW_FIRST 8
-#define WINDOW_MAX   256
+#define WINDOW_MAX   64
+/* So many bytes at a time: the reader waits for them. */
+#define BYTES_MAX (512 * 1024)
 /* What lies between two files in order: entries that are no files or need no reading. */
 #define GAP 4
 /* So many reads in order start it. */
 #define HITS 3
+/* Once reads go in order, so many directories are pushed on being listed alone. Whoever only lists
+ * (find after tar) stops it that soon, and whoever reads keeps it going. */
+#define CREDIT 8
 
 struct stream {
 	uint64_t directory; /* its node; 0: unused */
@@ -27,14 +32,16 @@ struct stream {
 struct push {
 	struct core *core;
 	struct fuse_session *session;
-	pthread_t thread;
-	char *bytes;          /* the thread's own, FILE_MAX */
+	/* Held while pushing: the kernel may keep that thread waiting for a page whose READ another
+	 * thread has yet to answer, so that it must never be more than one of several. */
+	pthread_mutex_t pushing;
+	char *bytes;          /* FILE_MAX; guarded by pushing */
 	pthread_mutex_t lock; /* guards all below; never held while the kernel is told something */
-	pthread_cond_t wanted;
 	struct stream streams[STREAMS];
 	uint64_t clock;
-	bool hot; /* the last directory was read in order: the next one will be */
-	bool stopping, stopped;
+	bool hot; /* the last reads went in order */
+	unsigned credit;
+	bool stopping;
 };
 
 static struct stream *stream_of(struct push *push, uint64_t directory)
@@ -56,16 +63,15 @@ static bool is_next(const struct stream *stream, const struct core_place *place)
 {
 	uint64_t expected = stream->end > stream->last ? stream->end : stream->last;
 
-	return stream->last != UINT64_MAX && place->index > stream->last &&
-	       place->index <= expected + GAP;
+	if (stream->last == UINT64_MAX)
+		return stream->end && place->index <= stream->end + GAP;
+	return place->index > stream->last && place->index <= expected + GAP;
 }
 
-void push_saw_read(struct push *push, const struct core_place *place)
+static void see_read(struct push *push, const struct core_place *place)
 {
-	struct stream *stream;
+	struct stream *stream = stream_of(push, place->directory);
 
-	pthread_mutex_lock(&push->lock);
-	stream = stream_of(push, place->directory);
 	stream->used = ++push->clock;
 	if (is_next(stream, place)) {
 		stream->hits++;
@@ -74,19 +80,34 @@ void push_saw_read(struct push *push, const struct core_place *place)
 		stream->window = WINDOW_FIRST;
 		stream->next = stream->end = 0;
 	}
-	push->hot = stream->hits >= HITS;
 	stream->last = place->index;
-	if (push->hot) {
-		if (stream->next <= place->index)
-			stream->next = place->index + 1;
-		if (place->index >= stream->end) {
-			stream->end = place->index + 1 + stream->window;
-			if (stream->window < WINDOW_MAX)
-				stream->window *= 2;
-			pthread_cond_signal(&push->wanted);
-		}
+	push->hot = stream->hits >= HITS;
+	push->credit = push->hot ? CREDIT : 0;
+	if (!push->hot)
+		return;
+	if (stream->next <= place->index)
+		stream->next = place->index + 1;
+	if (place->index >= stream->end) {
+		stream->end = place->index + 1 + stream->window;
+		if (stream->window < WINDOW_MAX)
+			stream->window *= 2;
 	}
-	pthread_mutex_unlock(&push->lock);
+}
+
+static void see_list(struct push *push, uint64_t directory)
+{
+	struct stream *stream;
+
+	if (!push->credit)
+		return;
+	push->credit--;
+	stream = stream_of(push, directory);
+	*stream = (struct stream){.directory = directory,
+				  .last = UINT64_MAX,
+				  .used = ++push->clock,
+				  .hits = HITS,
+				  .end = WINDOW_FIRST,
+				  .window = 2 * WINDOW_FIRST};
 }
 
 /* The entry to push next, of the stream used last; false when there is nothing to do. */
@@ -114,81 +135,93 @@ static void give_up(struct push *push, uint64_t directory)
 	pthread_mutex_unlock(&push->lock);
 }
 
-static void push_one(struct push *push, const struct core_place *place)
+/* The bytes that were pushed. */
+static size_t push_one(struct push *push, const struct core_place *place)
 {
 	struct fuse_bufvec vector = FUSE_BUFVEC_INIT(0);
 	uint64_t id;
 	ssize_t n = core_read_at(push->core, place, push->bytes, FILE_MAX, &id);
+	int r = n < 0 ? (int)n : 0;
 
 	if (n > 0) {
 		vector.buf[0].mem = push->bytes;
 		vector.buf[0].size = (size_t)n;
-		n = fuse_lowlevel_notify_store(push->session, id, 0, &vector, 0);
+		r = fuse_lowlevel_notify_store(push->session, id, 0, &vector, 0);
 	}
 	/* The kernel does not know it (nobody listed the directory), or there are no more. */
-	if (n < 0 && n != -ENODATA)
+	if (r < 0 && r != -ENODATA)
 		give_up(push, place->directory);
+	return r < 0 ? 0 : (size_t)n;
 }
 
-static void *run(void *context)
+/* Pushes what the reader is expected to want, unless another thread is at it. */
+static void work(struct push *push)
 {
-	struct push *push = context;
 	struct core_place place;
+	size_t bytes = 0;
+	bool more = true;
 
-	pthread_mutex_lock(&push->lock);
-	while (!push->stopping) {
-		if (!take_work(push, &place)) {
-			pthread_cond_wait(&push->wanted, &push->lock);
-			continue;
-		}
-		pthread_mutex_unlock(&push->lock);
-		push_one(push, &place);
+	if (pthread_mutex_trylock(&push->pushing) != 0)
+		return;
+	while (more) {
 		pthread_mutex_lock(&push->lock);
+		more = !push->stopping && bytes < BYTES_MAX && take_work(push, &place);
+		pthread_mutex_unlock(&push->lock);
+		if (more)
+			bytes += push_one(push, &place);
 	}
+	pthread_mutex_unlock(&push->pushing);
+}
+
+void push_saw_read(struct push *push, const struct core_place *place)
+{
+	pthread_mutex_lock(&push->lock);
+	see_read(push, place);
 	pthread_mutex_unlock(&push->lock);
-	return NULL;
+	work(push);
+}
+
+void push_saw_list(struct push *push, uint64_t directory)
+{
+	pthread_mutex_lock(&push->lock);
+	see_list(push, directory);
+	pthread_mutex_unlock(&push->lock);
+	work(push);
 }
 
 struct push *push_new(struct core *core, struct fuse_session *session)
 {
 	struct push *push = calloc(1, sizeof(*push));
+	char *bytes = malloc(FILE_MAX);
 
-	if (!push)
-		return NULL;
-	push->core = core;
-	push->session = session;
-	push->bytes = malloc(FILE_MAX);
-	pthread_mutex_init(&push->lock, NULL);
-	pthread_cond_init(&push->wanted, NULL);
-	if (!push->bytes || pthread_create(&push->thread, NULL, run, push) != 0) {
-		push->stopped = true;
-		push_free(push);
+	if (!push || !bytes) {
+		free(push);
+		free(bytes);
 		return NULL;
 	}
+	push->core = core;
+	push->session = session;
+	push->bytes = bytes;
+	pthread_mutex_init(&push->lock, NULL);
+	pthread_mutex_init(&push->pushing, NULL);
 	return push;
 }
 
 void push_stop(struct push *push)
 {
-	bool join;
-
 	pthread_mutex_lock(&push->lock);
 	push->stopping = true;
-	join = !push->stopped;
-	push->stopped = true;
-	pthread_cond_signal(&push->wanted);
 	pthread_mutex_unlock(&push->lock);
-	if (join)
-		pthread_join(push->thread, NULL);
+	pthread_mutex_lock(&push->pushing);
+	pthread_mutex_unlock(&push->pushing);
 }
 
 void push_free(struct push *push)
 {
 	if (!push)
 		return;
-	push_stop(push);
-	pthread_cond_destroy(&push->wanted);
 	pthread_mutex_destroy(&push->lock);
+	pthread_mutex_destroy(&push->pushing);
 	free(push->bytes);
 	free(push);
 }

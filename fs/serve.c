@@ -157,7 +157,7 @@ static void *watch(void *context)
 	struct timespec pause = {.tv_nsec = 10000000};
 
 	wait_for_end(server);
-	/* While there are threads to answer what it may wait for. */
+	/* While there are threads to answer what a push may wait for. */
 	push_stop(server->context.push);
 	fuse_session_exit(server->session);
 	while (!atomic_load(&server->ended)) {
