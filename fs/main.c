@@ -188,13 +188,18 @@ static int become_daemon(void)
 	return ends[1];
 }
 
+static void log_to_stderr(const char *sentence)
+{
+	fprintf(stderr, "msbfs: %s\n", sentence);
+}
+
 static int run(struct arguments *arguments)
 {
 	struct msb_error err = {0};
 	struct serve_options *serve_options = &arguments->serve;
 
 	serve_options->mount_options = buffer_text(&arguments->mount_options);
-	serve_options->to_stderr = arguments->foreground;
+	serve_options->log = arguments->foreground ? log_to_stderr : NULL;
 	serve_options->detach = !arguments->foreground;
 	if (!serve_options->mount_options) {
 		msb_error_memory(&err);

@@ -38,14 +38,15 @@ struct server {
  * kept for the one sentence that the user gets. */
 static struct {
 	pthread_mutex_t lock;
-	bool keep, to_stderr;
+	bool keep;
+	serve_log_fn *log;
 	char text[512];
 } fuse_words = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
-static void say(bool to_stderr, const char *sentence)
+static void say(serve_log_fn *log, const char *sentence)
 {
-	if (to_stderr)
-		fprintf(stderr, "msbfs: %s\n", sentence);
+	if (log)
+		log(sentence);
 	else
 		syslog(LOG_ERR, "%s", sentence);
 }
@@ -65,18 +66,18 @@ __attribute__((format(printf, 2, 0))) static void on_fuse_words(enum fuse_log_le
 	snprintf(fuse_words.text + used, sizeof(fuse_words.text) - used, "%s", text);
 	if (!fuse_words.keep && strchr(text, '\n')) {
 		fuse_words.text[strcspn(fuse_words.text, "\n")] = '\0';
-		say(fuse_words.to_stderr, fuse_words.text);
+		say(fuse_words.log, fuse_words.text);
 		fuse_words.text[0] = '\0';
 	}
 	pthread_mutex_unlock(&fuse_words.lock);
 }
 
-static void fuse_words_keep(bool keep, bool to_stderr)
+static void fuse_words_keep(bool keep, serve_log_fn *log)
 {
 	pthread_mutex_lock(&fuse_words.lock);
 	fuse_words.keep = keep;
 	fuse_words.text[0] = '\0';
-	fuse_words.to_stderr = to_stderr;
+	fuse_words.log = log;
 	pthread_mutex_unlock(&fuse_words.lock);
 }
 
@@ -96,7 +97,7 @@ static void on_log(void *context, const char *sentence)
 {
 	const struct server *server = context;
 
-	say(server->options->to_stderr, sentence);
+	say(server->options->log, sentence);
 }
 
 static void let_go_of_terminal(void)
@@ -116,7 +117,7 @@ static void on_ready(void *context)
 	const struct serve_options *options = server->options;
 	static const char byte = 1;
 
-	fuse_words_keep(false, options->to_stderr);
+	fuse_words_keep(false, options->log);
 	mountpoint_read_ahead(server->mountpoint, FUSE_OPS_READ_MAX);
 	if (options->detach)
 		let_go_of_terminal();
@@ -311,7 +312,7 @@ int serve(const struct serve_options *options, struct msb_error *err)
 	struct server server = {.options = options, .signals = -1, .over = -1};
 	int r;
 
-	fuse_words_keep(true, options->to_stderr);
+	fuse_words_keep(true, options->log);
 	fuse_set_log_func(on_fuse_words);
 	r = take_signals(&server, err);
 	if (r == 0)

@@ -7,6 +7,9 @@
 
 #include <msb/error.h>
 
+/* A sentence of the log. Called by several threads. */
+typedef void serve_log_fn(const char *sentence);
+
 struct serve_options {
 	const char *program; /* argv[0] */
 	const char *store;
@@ -14,10 +17,10 @@ struct serve_options {
 	char *mount_options; /* for libfuse and the kernel, comma-separated */
 	size_t cache_bytes;
 	bool no_xattrs;
-	bool to_stderr; /* where the log goes; else to syslog */
-	int control;    /* -1: none. Its other end's closing ends the mount */
-	int ready;      /* -1: none. A byte is written when the mount answers */
-	bool detach;    /* once ready, let go of the terminal */
+	serve_log_fn *log; /* where the log goes; NULL: to syslog */
+	int control;       /* -1: none. Its other end's closing ends the mount */
+	int ready;         /* -1: none. A byte is written when the mount answers */
+	bool detach;       /* once ready, let go of the terminal */
 };
 
 /* Returns when the mount has ended. */
