@@ -9,7 +9,6 @@
 #include "format.h"
 
 #define MAX_FOLLOWED 40
-#define MAX_DEPTH    2048
 
 /* The directories from the root down to where the walk stands. */
 struct walk {
@@ -49,6 +48,30 @@ static int enter_root(struct walk *walk, const struct msb_digest *tree, struct m
 	return 0;
 }
 
+int load_directory(struct msb_store *store, const struct msb_entry *directory, struct msb_dir **ret,
+		   struct msb_error *err)
+{
+	AUTO(msb_dir_unrefp) struct msb_dir *dir = NULL;
+	struct msb_entry first;
+	int r = msb_tree_load(store, &directory->digest, &dir, err);
+
+	if (r == -ENOENT) {
+		r = -EBADMSG;
+		if (err)
+			err->code = r;
+		return msb_error_prefix(err, r, "the store has lost a directory");
+	}
+	if (r < 0)
+		return r;
+	if (msb_dir_count(dir) == 1) {
+		msb_dir_get(dir, 0, &first);
+		if (first.name_length == 0)
+			return msb_error_say(err, EBADMSG, "a root object within a tree");
+	}
+	*ret = steal(&dir);
+	return 0;
+}
+
 static int step_into(struct walk *walk, const char *name, size_t length, struct msb_error *err)
 {
 	AUTO(msb_dir_unrefp) struct msb_dir *dir = NULL;
@@ -61,7 +84,7 @@ static int step_into(struct walk *walk, const char *name, size_t length, struct 
 		return -ENOTDIR;
 	if (walk->depth == MAX_DEPTH)
 		return -ENAMETOOLONG;
-	r = msb_tree_load(walk->store, &here->digest, &dir, err);
+	r = load_directory(walk->store, here, &dir, err);
 	if (r < 0)
 		return r;
 	r = msb_dir_find(dir, name, length, &index);
@@ -111,12 +134,13 @@ static int walk_path(struct walk *walk, const char *path, size_t length, unsigne
 			path++;
 		while (path + part < end && path[part] != '/')
 			part++;
+		/* Also before a slash or "." at the end, as the kernel. */
+		if (walk->levels[walk->depth - 1].entry.type != MSB_DIRECTORY)
+			return -ENOTDIR;
 		if (part == 0 || (part == 1 && path[0] == '.')) {
 			path += part;
 			continue;
 		}
-		if (walk->levels[walk->depth - 1].entry.type != MSB_DIRECTORY)
-			return -ENOTDIR;
 		if (part == 2 && memcmp(path, "..", 2) == 0) {
 			if (walk->depth > 1)
 				step_back(walk);
