@@ -6,99 +6,6 @@
 #include "internal.h"
 #include "path.h"
 
-void node_free(struct node *node)
-{
-	if (!node)
-		return;
-	children_done(&node->children);
-	msb_dir_unref(node->source);
-	free(node->owned);
-	free(node);
-}
-DEFINE_AUTO(struct node, node_free)
-
-/* What its type has no use for is zero, so that equal things are equal in all fields. */
-static void normalize(struct msb_entry *entry)
-{
-	struct msb_entry kept = *entry;
-	bool directory = entry->type == MSB_DIRECTORY, file = entry->type == MSB_FILE;
-	bool device = entry->type == MSB_CHARACTER || entry->type == MSB_BLOCK;
-	bool symlink = entry->type == MSB_SYMLINK;
-
-	entry->size = file || symlink ? kept.size : 0;
-	entry->sparse = file && kept.sparse && kept.allocated < kept.size;
-	entry->allocated = entry->sparse ? kept.allocated : file ? kept.size : 0;
-	entry->link = file ? kept.link : 0;
-	entry->nlink = entry->link != 0 && kept.nlink > 0 ? kept.nlink : 1;
-	entry->target = symlink ? kept.target : NULL;
-	entry->device_major = device ? kept.device_major : 0;
-	entry->device_minor = device ? kept.device_minor : 0;
-	if (directory)
-		return;
-	entry->key = (struct msb_digest){0};
-	if (!file)
-		entry->digest = (struct msb_digest){0};
-	entry->entries = entry->bytes = 0;
-	entry->subdirectories = entry->below = 0;
-}
-
-/* A node of its own: copies all that entry points to. name replaces the entry's. */
-static int node_new(const struct msb_entry *entry, const char *name, size_t length,
-		    struct node **ret)
-{
-	AUTO(node_freep) struct node *node = calloc(1, sizeof(*node));
-	size_t target = entry->type == MSB_SYMLINK ? entry->size : 0;
-	char *block;
-
-	if (!node)
-		return -ENOMEM;
-	block = malloc(length + target + entry->xattrs_size + 1);
-	if (!block)
-		return -ENOMEM;
-	node->owned = block;
-	node->entry = *entry;
-	normalize(&node->entry);
-	node->entry.name = memcpy(block, name, length);
-	node->entry.name_length = length;
-	block += length;
-	if (target > 0)
-		node->entry.target = memcpy(block, entry->target, target);
-	block += target;
-	if (entry->xattrs_size > 0)
-		node->entry.xattrs = memcpy(block, entry->xattrs, entry->xattrs_size);
-	*ret = steal(&node);
-	return 0;
-}
-
-/* The children, read from the directory's object when nobody did before. */
-int node_load(struct tree_edit *edit, struct node *node, struct msb_error *err)
-{
-	AUTO(msb_dir_unrefp) struct msb_dir *source = NULL;
-	int r;
-
-	if (node->loaded)
-		return 0;
-	r = load_directory(edit->store, &node->entry, &source, err);
-	if (r < 0)
-		return r;
-	for (size_t i = 0; i < msb_dir_count(source); i++) {
-		AUTO(node_freep) struct node *child = calloc(1, sizeof(*child));
-
-		if (child) {
-			msb_dir_get(source, i, &child->entry);
-			child->origin = node->origin;
-		}
-		if (!child || children_add(&node->children, child) < 0) {
-			children_done(&node->children);
-			return msb_error_memory(err);
-		}
-		steal(&child);
-	}
-	node->source = steal(&source);
-	node->loaded = true;
-	return 0;
-}
-
 static int open_base(struct tree_edit *edit, const struct msb_digest *base, struct msb_error *err)
 {
 	struct msb_found found;
@@ -180,10 +87,19 @@ static void mark(struct tree_edit *edit, struct node *node)
 	edit->has_digest = false;
 }
 
-static int too_deep(const char *path, struct msb_error *err)
+/* No tree is made deeper than its readers go. */
+static int check_depth(const char *path, struct msb_error *err)
 {
-	return msb_error_say(err, ENAMETOOLONG, "'%.100s…' is a path of more than %d levels", path,
-			     MAX_DEPTH);
+	const char *rest = path;
+	unsigned levels = 1;
+	size_t part;
+
+	for (; (part = next_part(&rest)) > 0; rest += part)
+		if (++levels > MAX_DEPTH)
+			return msb_error_say(err, ENAMETOOLONG,
+					     "'%.100s…' is a path of more than %d levels", path,
+					     MAX_DEPTH);
+	return 0;
 }
 
 /* The node at the part of path before end. */
@@ -195,10 +111,8 @@ static int walk_to(struct tree_edit *edit, const char *path, const char *end, bo
 
 	if (change)
 		mark(edit, node);
-	for (unsigned depth = 2; path < end && (part = next_part(&path)) > 0 && path < end;
-	     depth++) {
-		int r = depth < MAX_DEPTH ? node_child(edit, node, path, part, &node, err)
-					  : too_deep(path, err);
+	while (path < end && (part = next_part(&path)) > 0 && path < end) {
+		int r = node_child(edit, node, path, part, &node, err);
 
 		if (r < 0)
 			return r;
@@ -336,17 +250,6 @@ static void drop_child(struct tree_edit *edit, struct node *parent, struct node 
 	node_free(child);
 }
 
-/* A grafted directory may come with other extended attributes than its totals were made with. */
-static void settle_totals(struct node *node)
-{
-	if (node->entry.type != MSB_DIRECTORY)
-		return;
-	if (node->entry.xattrs_size > 0)
-		node->entry.below |= MSB_BELOW_XATTRS;
-	else if (node->entry.below & MSB_BELOW_XATTRS)
-		node->dirty = true; /* looked up at commit */
-}
-
 static int put_child(struct tree_edit *edit, struct node *parent, const char *name, size_t length,
 		     const struct msb_entry *entry, uint32_t origin)
 {
@@ -359,7 +262,7 @@ static int put_child(struct tree_edit *edit, struct node *parent, const char *na
 	if (node_new(entry, name, length, &node) < 0)
 		return -ENOMEM;
 	node->origin = origin;
-	settle_totals(node);
+	node_settle_totals(node);
 	if (empty_directory) {
 		node->loaded = node->dirty = true;
 		node->entry.entries = node->entry.bytes = 0;
@@ -388,7 +291,7 @@ static int put_root(struct tree_edit *edit, const struct msb_entry *entry, uint3
 	if (node_new(entry, "", 0, &node) < 0)
 		return msb_error_memory(err);
 	node->origin = origin;
-	settle_totals(node);
+	node_settle_totals(node);
 	node_free(edit->root);
 	edit->root = node;
 	edit->links_changed = true;
@@ -411,7 +314,9 @@ static int put(struct tree_edit *edit, const char *path, const struct msb_entry 
 		return msb_error_say(err, EINVAL, "'%s': %s", path, fault);
 	if (next_part(&rest) == 0)
 		return put_root(edit, entry, origin, err);
-	r = parent_of(edit, path, &parent, &name, &length, err);
+	r = check_depth(path, err);
+	if (r >= 0)
+		r = parent_of(edit, path, &parent, &name, &length, err);
 	if (r >= 0)
 		r = put_child(edit, parent, name, length, entry, origin);
 	return failed_at(r, path, err);
@@ -436,9 +341,8 @@ int edit_graft(struct tree_edit *edit, const char *path, const struct msb_entry 
 int edit_link(struct tree_edit *edit, const char *path, const char *link_path,
 	      struct msb_error *err)
 {
-	struct msb_entry entry;
 	struct node *node, *there;
-	uint32_t origin;
+	struct msb_entry entry;
 	int r = node_at(edit, path, false, &node, err);
 
 	if (r < 0)
@@ -449,18 +353,17 @@ int edit_link(struct tree_edit *edit, const char *path, const char *link_path,
 	r = node_at(edit, link_path, false, &there, NULL);
 	if (r >= 0 && there == node)
 		return 0;
-	if (node->entry.type != MSB_FILE) /* links of anything else are kept as copies */
-		return put(edit, link_path, &node->entry, node->origin, err);
-	if (node->entry.link == 0) {
+	/* Links of anything but files are kept as copies. */
+	if (node->entry.type == MSB_FILE && node->entry.link == 0) {
 		/* Should the put fail, commit finds a group of one and takes the number back. */
 		node->entry.link = 1;
 		node->origin = edit->next_origin++;
+		edit->links_changed = true;
 	}
-	edit->links_changed = true;
-	/* The put may free the node, when it lies below what is replaced. */
+	/* The put may free the node, when it lies below what is replaced: it gets a copy, of which
+	 * it uses nothing once something is freed but the numbers. */
 	entry = node->entry;
-	origin = node->origin;
-	return put(edit, link_path, &entry, origin, err);
+	return put(edit, link_path, &entry, node->origin, err);
 }
 
 int edit_remove(struct tree_edit *edit, const char *path, struct msb_error *err)
@@ -498,7 +401,7 @@ int edit_clear(struct tree_edit *edit, const char *path, struct msb_error *err)
 	return 0;
 }
 
-/* A directory that path's first `length` bytes lack; those before are there. */
+/* Makes the directory that parent lacks. */
 static int make_dir(struct tree_edit *edit, struct node *parent, const char *name, size_t length,
 		    const struct msb_entry *pattern, struct node **ret)
 {
@@ -525,10 +428,11 @@ int edit_make_dirs(struct tree_edit *edit, const char *path, const struct msb_en
 	bool made = false;
 	size_t part;
 
-	for (unsigned depth = 2; (part = next_part(&rest)) > 0; depth++, rest += part) {
+	if (check_depth(path, err) < 0)
+		return -ENAMETOOLONG;
+	for (; (part = next_part(&rest)) > 0; rest += part) {
 		struct node *child = node;
-		int r = depth < MAX_DEPTH ? node_child(edit, node, rest, part, &child, err)
-					  : too_deep(path, err);
+		int r = node_child(edit, node, rest, part, &child, err);
 
 		if (r == -ENOENT && !path_is_name(rest, part))
 			return msb_error_say(err, EINVAL, "'%s' is not a usable path", path);

@@ -445,6 +445,20 @@ static void a_tree_may_be_deep_but_not_without_end(void **state)
 	text = text_of(fixture, &tree);
 	assert_non_null(strstr(text, path));
 	assert_int_equal(edit_make_dirs(edit, abyss, &directory, &err), -ENAMETOOLONG);
+	assert_int_equal(edit_put(edit, abyss, &directory, &err), -ENAMETOOLONG);
+	abyss[2 * 2048] = '\0';
+	assert_int_equal(edit_make_dirs(edit, abyss, &directory, &err), -ENAMETOOLONG);
+	abyss[2 * 2047] = '\0';
+	assert_ok(fixture, edit_make_dirs(edit, abyss, &directory, &fixture->err));
+	tree = commit(fixture, edit);
+	assert_int_equal(entry_of(fixture, &tree, abyss).type, MSB_DIRECTORY);
+	assert_int_equal(get(fixture, edit, abyss).type, MSB_DIRECTORY);
+	abyss[2 * 1000] = '\0';
+	assert_ok(fixture, edit_clear(edit, abyss, &fixture->err));
+	tree = commit(fixture, edit);
+	memset(abyss, '/', 2 * 2048);
+	for (size_t i = 1; i < 2 * 2048; i += 2)
+		abyss[i] = 'd';
 	/* Nor by way of grafts: what is deeper than can be walked is refused when it is walked. */
 	half = entry_of(fixture, &tree, "/d");
 	for (int i = 0; i < 2; i++) {

@@ -141,6 +141,11 @@ static void other_things_than_files_are_copied_by_a_link(void **state)
 	tree = commit(fixture, edit);
 	GROUP(fixture, &tree, 1, "/l", "/m");
 	assert_int_equal(entry_of(fixture, &tree, "/").below, 0);
+	/* Also onto the directory it is in. */
+	put(fixture, edit, "/d", a_directory());
+	put(fixture, edit, "/d/l", a_symlink("x"));
+	link_to(fixture, edit, "/d/l", "/d");
+	assert_int_equal(get(fixture, edit, "/d").type, MSB_SYMLINK);
 }
 
 static void entries_put_with_one_number_are_one_file(void **state)
