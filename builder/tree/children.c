@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "format.h"
 #include "internal.h"
 
 /* FNV-1a, begun with the table's address: nobody outside knows it, so nobody can choose names
@@ -16,15 +17,10 @@ static uint64_t hash_name(const struct children *children, const char *name, siz
 	return hash ^ hash >> 32;
 }
 
-static int compare_names(const struct node *a, const struct node *b)
+static int compare_nodes(const struct node *a, const struct node *b)
 {
-	const struct msb_entry *x = &a->entry, *y = &b->entry;
-	size_t shorter = x->name_length < y->name_length ? x->name_length : y->name_length;
-	int order = memcmp(x->name, y->name, shorter);
-
-	if (order != 0)
-		return order;
-	return (x->name_length > y->name_length) - (x->name_length < y->name_length);
+	return order_of_names(a->entry.name, a->entry.name_length, b->entry.name,
+			      b->entry.name_length);
 }
 
 static bool is_named(const struct node *node, const char *name, size_t length)
@@ -103,7 +99,7 @@ int children_add(struct children *children, struct node *node)
 	/* What comes in order stays in order: reading a directory never sorts. */
 	if (children->count > 0)
 		children->sorted = children->sorted && children->items[children->count - 1] &&
-				   compare_names(children->items[children->count - 1], node) < 0;
+				   compare_nodes(children->items[children->count - 1], node) < 0;
 	else
 		children->sorted = true;
 	children->items[children->count] = node;
@@ -129,7 +125,7 @@ void children_remove(struct children *children, struct node *node)
 
 static int compare(const void *a, const void *b)
 {
-	return compare_names(*(struct node *const *)a, *(struct node *const *)b);
+	return compare_nodes(*(struct node *const *)a, *(struct node *const *)b);
 }
 
 int children_sort(struct children *children)

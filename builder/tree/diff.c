@@ -121,16 +121,6 @@ static int compare_entries(struct diff *diff, const struct msb_entry *before,
 	return compare_children(diff, before, after, err);
 }
 
-static int order_of(const struct msb_entry *a, const struct msb_entry *b)
-{
-	size_t shorter = a->name_length < b->name_length ? a->name_length : b->name_length;
-	int order = memcmp(a->name, b->name, shorter);
-
-	if (order != 0)
-		return order;
-	return (a->name_length > b->name_length) - (a->name_length < b->name_length);
-}
-
 static int compare_children(struct diff *diff, const struct msb_entry *before,
 			    const struct msb_entry *after, struct msb_error *err)
 {
@@ -160,7 +150,7 @@ static int compare_children(struct diff *diff, const struct msb_entry *before,
 		else if (j == msb_dir_count(new))
 			order = -1;
 		else
-			order = order_of(&a, &b);
+			order = order_of_names(a.name, a.name_length, b.name, b.name_length);
 		kept = push(diff, order > 0 ? &b : &a);
 		if (order < 0)
 			r = report(diff, MSB_REMOVED, &a, NULL, err);

@@ -239,7 +239,7 @@ static bool name_valid(const struct msb_entry *entry, size_t count)
 	return !(name[0] == '.' && (length == 1 || (length == 2 && name[1] == '.')));
 }
 
-static int compare_names(const char *a, size_t a_length, const char *b, size_t b_length)
+int order_of_names(const char *a, size_t a_length, const char *b, size_t b_length)
 {
 	size_t shorter = a_length < b_length ? a_length : b_length;
 	int order = memcmp(a, b, shorter);
@@ -262,8 +262,8 @@ static bool index_entries(struct msb_dir *dir, struct cursor *cursor)
 		if (!take_entry(cursor, &entry) || !name_valid(&entry, dir->count) ||
 		    entry_fault(&entry, true))
 			return false;
-		if (i > 0 && compare_names(previous.name, previous.name_length, entry.name,
-					   entry.name_length) >= 0)
+		if (i > 0 && order_of_names(previous.name, previous.name_length, entry.name,
+					    entry.name_length) >= 0)
 			return false;
 		if (entry.entries > 0)
 			dir->flat = false;
@@ -355,7 +355,7 @@ int msb_dir_find(const struct msb_dir *dir, const char *name, size_t length, siz
 	while (low < high) {
 		size_t middle = low + (high - low) / 2, middle_length;
 		const char *middle_name = name_at(dir, middle, &middle_length);
-		int order = compare_names(name, length, middle_name, middle_length);
+		int order = order_of_names(name, length, middle_name, middle_length);
 
 		if (order == 0) {
 			*ret_index = middle;

@@ -26,6 +26,9 @@
 #define MAX_ENTRIES  (UINT64_C(1) << 40) /* in one tree: keeps every sum of totals in range */
 #define MAX_DEPTH    2048                /* levels, the root included: bounds every recursion */
 
+/* dir.c: bytewise, as memcmp(); a name comes before those that begin with it. */
+int order_of_names(const char *a, size_t a_length, const char *b, size_t b_length);
+
 /* dir.c: what is wrong with all but the name of an entry, or NULL. Nothing else may be encoded, for
  * nothing else is decoded. With complete, a directory's totals and a file's links must fit too. */
 const char *entry_fault(const struct msb_entry *entry, bool complete);
