@@ -2,15 +2,25 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "format.h"
 #include "internal.h"
 
-static uint64_t hash_name(const char *name, size_t length)
+/* FNV-1a, begun with the table's address: nobody outside knows it, so nobody can choose names
+ * that all collide. */
+static uint64_t hash_name(const struct children *children, const char *name, size_t length)
 {
-	uint64_t hash = UINT64_C(14695981039346656037); /* FNV-1a */
+	uint64_t hash = UINT64_C(14695981039346656037) ^ (uintptr_t)children->table;
 
 	for (size_t i = 0; i < length; i++)
 		hash = (hash ^ (uint8_t)name[i]) * UINT64_C(1099511628211);
-	return hash ^ hash >> 29;
+	hash = (hash ^ hash >> 32) * UINT64_C(0x9e3779b97f4a7c15);
+	return hash ^ hash >> 32;
+}
+
+static int compare_nodes(const struct node *a, const struct node *b)
+{
+	return order_of_names(a->entry.name, a->entry.name_length, b->entry.name,
+			      b->entry.name_length);
 }
 
 static bool is_named(const struct node *node, const char *name, size_t length)
@@ -25,7 +35,8 @@ struct node *children_find(const struct children *children, const char *name, si
 
 	if (children->table_size == 0)
 		return NULL;
-	for (at = hash_name(name, length) & mask; children->table[at]; at = (at + 1) & mask) {
+	for (at = hash_name(children, name, length) & mask; children->table[at];
+	     at = (at + 1) & mask) {
 		struct node *node = children->items[children->table[at] - 1];
 
 		if (is_named(node, name, length))
@@ -38,20 +49,21 @@ static void enter(struct children *children, size_t index)
 {
 	const struct msb_entry *entry = &children->items[index]->entry;
 	size_t mask = children->table_size - 1;
-	size_t at = hash_name(entry->name, entry->name_length) & mask;
+	size_t at = hash_name(children, entry->name, entry->name_length) & mask;
 
 	while (children->table[at])
 		at = (at + 1) & mask;
 	children->table[at] = (uint32_t)index + 1;
 }
 
-/* Closes the holes and builds the table anew, for at least `count` children. */
-static int rebuild(struct children *children, size_t count)
+/* Closes the holes and builds the table anew, with room for as many again. */
+static int rebuild(struct children *children)
 {
 	size_t size = 16, kept = 0;
 	uint32_t *table;
 
-	while (size < count * 2)
+	/* By those that are there, not by slots: replacing one name for ever needs no more room. */
+	while (size < (children->count - children->removed + 1) * 4)
 		size *= 2;
 	table = calloc(size, sizeof(*table));
 	if (!table)
@@ -71,8 +83,10 @@ static int rebuild(struct children *children, size_t count)
 
 int children_add(struct children *children, struct node *node)
 {
-	if (children->count == UINT32_MAX - 1)
-		return -EFBIG;
+	if ((children->count + 1) * 2 > children->table_size && rebuild(children) < 0)
+		return -ENOMEM;
+	if (children->count >= UINT32_MAX / 2)
+		return -ENOMEM;
 	if (children->count == children->capacity) {
 		size_t capacity = children->capacity ? children->capacity * 2 : 8;
 		struct node **items = reallocarray(children->items, capacity, sizeof(*items));
@@ -82,12 +96,14 @@ int children_add(struct children *children, struct node *node)
 		children->items = items;
 		children->capacity = capacity;
 	}
-	if ((children->count + 1) * 2 > children->table_size &&
-	    rebuild(children, (children->count + 1) * 2) < 0)
-		return -ENOMEM;
+	/* What comes in order stays in order: reading a directory never sorts. */
+	if (children->count > 0)
+		children->sorted = children->sorted && children->items[children->count - 1] &&
+				   compare_nodes(children->items[children->count - 1], node) < 0;
+	else
+		children->sorted = true;
 	children->items[children->count] = node;
 	enter(children, children->count++);
-	children->sorted = false;
 	return 0;
 }
 
@@ -96,7 +112,7 @@ void children_remove(struct children *children, struct node *node)
 	const char *name = node->entry.name;
 	size_t length = node->entry.name_length, mask = children->table_size - 1;
 
-	for (size_t at = hash_name(name, length) & mask; children->table[at];
+	for (size_t at = hash_name(children, name, length) & mask; children->table[at];
 	     at = (at + 1) & mask) {
 		if (children->items[children->table[at] - 1] != node)
 			continue;
@@ -109,26 +125,22 @@ void children_remove(struct children *children, struct node *node)
 
 static int compare(const void *a, const void *b)
 {
-	const struct msb_entry *x = &(*(struct node *const *)a)->entry;
-	const struct msb_entry *y = &(*(struct node *const *)b)->entry;
-	size_t shorter = x->name_length < y->name_length ? x->name_length : y->name_length;
-	int order = memcmp(x->name, y->name, shorter);
-
-	if (order != 0)
-		return order;
-	return (x->name_length > y->name_length) - (x->name_length < y->name_length);
+	return compare_nodes(*(struct node *const *)a, *(struct node *const *)b);
 }
 
 int children_sort(struct children *children)
 {
-	if (children->sorted && children->removed == 0)
+	bool sorted = children->sorted || children->count == 0;
+
+	if (sorted && children->removed == 0)
 		return 0;
-	if (children->removed > 0 && rebuild(children, children->count + 1) < 0)
+	if (children->removed > 0 && rebuild(children) < 0)
 		return -ENOMEM;
-	if (children->count > 1)
-		qsort(children->items, children->count, sizeof(*children->items), compare);
+	if (sorted)
+		return 0;
+	qsort(children->items, children->count, sizeof(*children->items), compare);
 	children->sorted = true;
-	return rebuild(children, children->count + 1);
+	return rebuild(children); /* the table leads to places, which have changed */
 }
 
 void children_done(struct children *children)

@@ -1,5 +1,6 @@
 #include <errno.h>
 
+#include "format.h"
 #include "internal.h"
 
 /* What the parent's entry says of a directory's content. */
@@ -25,6 +26,8 @@ static int put_object(struct store_writer *writer, struct node *const *items, si
 	autobuffer key = {0};
 
 	encode_directory(&object, items, count, false);
+	if (object.size > OBJECT_MAX_SIZE)
+		return msb_error_say(err, EFBIG, "a directory of %zu names is too large", count);
 	encode_directory(&key, items, count, true);
 	if (!buffer_ok(&object) || !buffer_ok(&key))
 		return msb_error_memory(err);
@@ -32,13 +35,17 @@ static int put_object(struct store_writer *writer, struct node *const *items, si
 	return store_put(writer, object.bytes, object.size, ret, err);
 }
 
-static int commit_node(struct node *node, struct store_writer *writer, struct msb_error *err)
+static int commit_node(struct tree_edit *edit, struct node *node, struct store_writer *writer,
+		       struct msb_error *err)
 {
 	struct msb_entry *entry = &node->entry;
 	int r;
 
 	if (!node->dirty)
 		return 0;
+	r = node_load(edit, node, err);
+	if (r < 0)
+		return r;
 	if (children_sort(&node->children) < 0)
 		return msb_error_memory(err);
 	entry->entries = entry->bytes = 0;
@@ -47,10 +54,12 @@ static int commit_node(struct node *node, struct store_writer *writer, struct ms
 	for (size_t i = 0; i < node->children.count; i++) {
 		struct node *child = node->children.items[i];
 
-		r = commit_node(child, writer, err);
+		r = commit_node(edit, child, writer, err);
 		if (r < 0)
 			return r;
 		add_totals(entry, &child->entry);
+		if (entry->entries >= MAX_ENTRIES || entry->bytes > INT64_MAX)
+			return msb_error_say(err, EFBIG, "the tree is too large");
 	}
 	r = put_object(writer, node->children.items, node->children.count, &entry->digest,
 		       &entry->key, err);
@@ -70,7 +79,7 @@ int edit_commit(struct tree_edit *edit, struct store_writer *writer, struct msb_
 		r = links_renumber(edit, err);
 		if (r < 0)
 			return r;
-		r = commit_node(edit->root, writer, err);
+		r = commit_node(edit, edit->root, writer, err);
 		if (r < 0)
 			return r;
 		r = put_object(writer, &edit->root, 1, &edit->digest, &key, err);

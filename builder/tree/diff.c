@@ -5,12 +5,14 @@
 #include <msb/tree_diff.h>
 
 #include "buffer.h"
+#include "format.h"
 
 struct diff {
 	struct msb_store *store;
 	msb_diff_fn each;
 	void *context;
 	struct buffer path; /* of the entry in hand, without a NUL */
+	unsigned depth;     /* of the directory in hand */
 };
 
 static int report(struct diff *diff, enum msb_change change, const struct msb_entry *before,
@@ -39,6 +41,14 @@ static size_t push(struct diff *diff, const struct msb_entry *entry)
 	return kept;
 }
 
+static int load_children(struct diff *diff, const struct msb_entry *directory, struct msb_dir **ret,
+			 struct msb_error *err)
+{
+	if (diff->depth >= MAX_DEPTH)
+		return msb_error_say(err, ENAMETOOLONG, "a tree of more than %d levels", MAX_DEPTH);
+	return load_directory(diff->store, directory, ret, err);
+}
+
 static int add_all(struct diff *diff, const struct msb_entry *entry, struct msb_error *err)
 {
 	AUTO(msb_dir_unrefp) struct msb_dir *dir = NULL;
@@ -47,7 +57,8 @@ static int add_all(struct diff *diff, const struct msb_entry *entry, struct msb_
 
 	if (r < 0 || entry->type != MSB_DIRECTORY)
 		return r;
-	r = msb_tree_load(diff->store, &entry->digest, &dir, err);
+	r = load_children(diff, entry, &dir, err);
+	diff->depth++;
 	for (size_t i = 0; r >= 0 && i < msb_dir_count(dir); i++) {
 		size_t kept;
 
@@ -56,6 +67,7 @@ static int add_all(struct diff *diff, const struct msb_entry *entry, struct msb_
 		r = add_all(diff, &child, err);
 		diff->path.size = kept;
 	}
+	diff->depth--;
 	return r;
 }
 
@@ -89,8 +101,8 @@ static bool same_entry(const struct msb_entry *a, const struct msb_entry *b)
 	return true;
 }
 
-static int compare_children(struct diff *diff, const struct msb_digest *before,
-			    const struct msb_digest *after, struct msb_error *err);
+static int compare_children(struct diff *diff, const struct msb_entry *before,
+			    const struct msb_entry *after, struct msb_error *err);
 
 static int compare_entries(struct diff *diff, const struct msb_entry *before,
 			   const struct msb_entry *after, struct msb_error *err)
@@ -106,33 +118,24 @@ static int compare_entries(struct diff *diff, const struct msb_entry *before,
 		r = report(diff, MSB_CHANGED, before, after, err);
 	if (r < 0 || after->type != MSB_DIRECTORY)
 		return r;
-	return compare_children(diff, &before->digest, &after->digest, err);
+	return compare_children(diff, before, after, err);
 }
 
-static int order_of(const struct msb_entry *a, const struct msb_entry *b)
-{
-	size_t shorter = a->name_length < b->name_length ? a->name_length : b->name_length;
-	int order = memcmp(a->name, b->name, shorter);
-
-	if (order != 0)
-		return order;
-	return (a->name_length > b->name_length) - (a->name_length < b->name_length);
-}
-
-static int compare_children(struct diff *diff, const struct msb_digest *before,
-			    const struct msb_digest *after, struct msb_error *err)
+static int compare_children(struct diff *diff, const struct msb_entry *before,
+			    const struct msb_entry *after, struct msb_error *err)
 {
 	AUTO(msb_dir_unrefp) struct msb_dir *old = NULL;
 	AUTO(msb_dir_unrefp) struct msb_dir *new = NULL;
 	size_t i = 0, j = 0;
 	int r;
 
-	if (msb_digest_equal(before, after))
+	if (msb_digest_equal(&before->digest, &after->digest))
 		return 0;
-	r = msb_tree_load(diff->store, before, &old, err);
+	r = load_children(diff, before, &old, err);
 	if (r < 0)
 		return r;
-	r = msb_tree_load(diff->store, after, &new, err);
+	r = load_children(diff, after, &new, err);
+	diff->depth++;
 	while (r >= 0 && (i < msb_dir_count(old) || j < msb_dir_count(new))) {
 		struct msb_entry a, b;
 		size_t kept;
@@ -147,7 +150,7 @@ static int compare_children(struct diff *diff, const struct msb_digest *before,
 		else if (j == msb_dir_count(new))
 			order = -1;
 		else
-			order = order_of(&a, &b);
+			order = order_of_names(a.name, a.name_length, b.name, b.name_length);
 		kept = push(diff, order > 0 ? &b : &a);
 		if (order < 0)
 			r = report(diff, MSB_REMOVED, &a, NULL, err);
@@ -159,6 +162,7 @@ static int compare_children(struct diff *diff, const struct msb_digest *before,
 		i += order <= 0;
 		j += order >= 0;
 	}
+	diff->depth--;
 	return r;
 }
 
@@ -194,7 +198,7 @@ int msb_tree_diff(struct msb_store *store, const struct msb_digest *before,
 	if (r >= 0)
 		r = before ? compare_entries(&diff, &a, &b, err) : add_all(&diff, &b, err);
 	buffer_done(&diff.path);
-	return r;
+	return r < 0 ? r : 0;
 }
 
 int msb_tree_walk(struct msb_store *store, const struct msb_digest *tree, msb_diff_fn each,

@@ -92,16 +92,18 @@ static void take_directory(struct cursor *cursor, struct msb_entry *ret)
 	ret->below = *take(cursor, 1);
 }
 
-static void take_entry(struct cursor *cursor, struct msb_entry *ret, uint8_t *ret_flags)
+/* False where the part that every entry has is not as it must be. */
+static bool take_entry(struct cursor *cursor, struct msb_entry *ret)
 {
 	uint8_t flags;
+	bool sound;
 
 	*ret = (struct msb_entry){.nlink = 1};
 	ret->type = *take(cursor, 1);
 	flags = *take(cursor, 1);
 	ret->mode = take_u16(cursor);
 	ret->name_length = take_u16(cursor);
-	take(cursor, 2);
+	sound = take_u16(cursor) == 0;
 	ret->uid = take_u32(cursor);
 	ret->gid = take_u32(cursor);
 	ret->mtime_nsec = take_u32(cursor);
@@ -122,7 +124,11 @@ static void take_entry(struct cursor *cursor, struct msb_entry *ret, uint8_t *re
 		ret->xattrs_size = take_u32(cursor);
 		ret->xattrs = take(cursor, ret->xattrs_size);
 	}
-	*ret_flags = flags;
+	sound &= (flags & ~(ENTRY_XATTRS | ENTRY_LINKED | ENTRY_SPARSE)) == 0;
+	sound &= ret->type == MSB_FILE || !(flags & (ENTRY_LINKED | ENTRY_SPARSE));
+	sound &= !(flags & ENTRY_LINKED) || ret->link != 0;
+	sound &= !(flags & ENTRY_XATTRS) || ret->xattrs_size != 0;
+	return sound && !cursor->bad;
 }
 
 bool msb_entry_xattr(const struct msb_entry *entry, size_t *position, const char **ret_name,
@@ -147,14 +153,14 @@ static bool xattrs_valid(const struct msb_entry *entry)
 	const uint8_t *value;
 	size_t position = 0, size;
 
-	if (entry->xattrs_size == 0)
+	if (entry->xattrs_size > MAX_XATTRS)
 		return false;
 	while (position < entry->xattrs_size) {
 		size_t length = entry->xattrs[position];
 
 		if (!msb_entry_xattr(entry, &position, &name, &value, &size))
 			return false;
-		if (length == 0 || strnlen(name, length + 1) != length)
+		if (length == 0 || size > MAX_XATTR || strnlen(name, length + 1) != length)
 			return false;
 		if (previous && strcmp(previous, name) >= 0)
 			return false;
@@ -163,32 +169,62 @@ static bool xattrs_valid(const struct msb_entry *entry)
 	return true;
 }
 
-static bool type_fields_valid(const struct msb_entry *entry, uint8_t flags)
+static const char *file_fault(const struct msb_entry *entry, bool complete)
 {
-	if (entry->type != MSB_FILE && flags & (ENTRY_LINKED | ENTRY_SPARSE))
-		return false;
+	if (entry->size > INT64_MAX)
+		return "size out of range";
+	if (!complete)
+		return NULL;
+	if (entry->link > MAX_LINK || (entry->link != 0) != (entry->nlink > 1))
+		return "links that cannot be";
+	if (entry->sparse && entry->allocated >= entry->size)
+		return "sparse without a hole";
+	return NULL;
+}
+
+static const char *directory_fault(const struct msb_entry *entry)
+{
+	uint32_t own = entry->xattrs_size > 0 ? MSB_BELOW_XATTRS : 0;
+
+	if (entry->entries >= MAX_ENTRIES || entry->bytes > INT64_MAX)
+		return "more below it than a tree can hold";
+	if (entry->subdirectories > entry->entries || (entry->below & own) != own ||
+	    entry->below > (MSB_BELOW_XATTRS | MSB_BELOW_LINKS))
+		return "totals that cannot be";
+	if (entry->entries == 0 && (entry->bytes != 0 || entry->below != own))
+		return "totals that cannot be";
+	return NULL;
+}
+
+static const char *symlink_fault(const struct msb_entry *entry)
+{
+	if (entry->size == 0 || entry->size > MAX_TARGET)
+		return "link target empty or longer than 4095 bytes";
+	return memchr(entry->target, '\0', entry->size) ? "NUL in a link target" : NULL;
+}
+
+const char *entry_fault(const struct msb_entry *entry, bool complete)
+{
+	if (entry->mode > 07777)
+		return "mode out of range";
+	if (entry->mtime_nsec >= 1000000000)
+		return "nanoseconds out of range";
+	if (!xattrs_valid(entry))
+		return "malformed extended attributes";
 	switch (entry->type) {
 	case MSB_FILE:
-		if (flags & ENTRY_LINKED &&
-		    (entry->link == 0 || entry->link > MAX_LINK || entry->nlink < 2))
-			return false;
-		if (flags & ENTRY_SPARSE && entry->allocated >= entry->size)
-			return false;
-		return entry->size <= INT64_MAX;
+		return file_fault(entry, complete);
 	case MSB_DIRECTORY:
-		return entry->entries < MAX_ENTRIES && entry->bytes <= INT64_MAX &&
-		       entry->subdirectories <= entry->entries &&
-		       entry->below <= (MSB_BELOW_XATTRS | MSB_BELOW_LINKS);
+		return complete ? directory_fault(entry) : NULL;
 	case MSB_SYMLINK:
-		return entry->size > 0 && entry->size <= MAX_TARGET &&
-		       !memchr(entry->target, '\0', entry->size);
+		return symlink_fault(entry);
 	case MSB_CHARACTER:
 	case MSB_BLOCK:
 	case MSB_FIFO:
 	case MSB_SOCKET:
-		return true;
+		return NULL;
 	}
-	return false;
+	return "unknown type";
 }
 
 static bool name_valid(const struct msb_entry *entry, size_t count)
@@ -203,7 +239,7 @@ static bool name_valid(const struct msb_entry *entry, size_t count)
 	return !(name[0] == '.' && (length == 1 || (length == 2 && name[1] == '.')));
 }
 
-static int compare_names(const char *a, size_t a_length, const char *b, size_t b_length)
+int order_of_names(const char *a, size_t a_length, const char *b, size_t b_length)
 {
 	size_t shorter = a_length < b_length ? a_length : b_length;
 	int order = memcmp(a, b, shorter);
@@ -213,29 +249,21 @@ static int compare_names(const char *a, size_t a_length, const char *b, size_t b
 	return (a_length > b_length) - (a_length < b_length);
 }
 
-static bool entry_valid(const struct msb_entry *entry, uint8_t flags, size_t count)
-{
-	return (flags & ~(ENTRY_XATTRS | ENTRY_LINKED | ENTRY_SPARSE)) == 0 &&
-	       entry->mode <= 07777 && entry->mtime_nsec < 1000000000 && name_valid(entry, count) &&
-	       type_fields_valid(entry, flags) && (!(flags & ENTRY_XATTRS) || xattrs_valid(entry));
-}
-
 /* Walks all entries once, checks each, and notes where it is. */
 static bool index_entries(struct msb_dir *dir, struct cursor *cursor)
 {
 	struct msb_entry entry, previous = {0};
 	uint64_t rank = 1;
-	uint8_t flags;
 
 	for (size_t i = 0; i < dir->count; i++) {
 		dir->offsets[i] = (uint32_t)cursor->at;
 		if (dir->ranks)
 			dir->ranks[i] = rank;
-		take_entry(cursor, &entry, &flags);
-		if (cursor->bad || !entry_valid(&entry, flags, dir->count))
+		if (!take_entry(cursor, &entry) || !name_valid(&entry, dir->count) ||
+		    entry_fault(&entry, true))
 			return false;
-		if (i > 0 && compare_names(previous.name, previous.name_length, entry.name,
-					   entry.name_length) >= 0)
+		if (i > 0 && order_of_names(previous.name, previous.name_length, entry.name,
+					    entry.name_length) >= 0)
 			return false;
 		if (entry.entries > 0)
 			dir->flat = false;
@@ -308,9 +336,8 @@ size_t msb_dir_footprint(const struct msb_dir *dir)
 void msb_dir_get(const struct msb_dir *dir, size_t index, struct msb_entry *ret)
 {
 	struct cursor cursor = {dir->bytes, dir->size, dir->offsets[index], false};
-	uint8_t flags;
 
-	take_entry(&cursor, ret, &flags);
+	take_entry(&cursor, ret);
 }
 
 static const char *name_at(const struct msb_dir *dir, size_t index, size_t *ret_length)
@@ -328,7 +355,7 @@ int msb_dir_find(const struct msb_dir *dir, const char *name, size_t length, siz
 	while (low < high) {
 		size_t middle = low + (high - low) / 2, middle_length;
 		const char *middle_name = name_at(dir, middle, &middle_length);
-		int order = compare_names(name, length, middle_name, middle_length);
+		int order = order_of_names(name, length, middle_name, middle_length);
 
 		if (order == 0) {
 			*ret_index = middle;

@@ -6,71 +6,6 @@
 #include "internal.h"
 #include "path.h"
 
-void node_free(struct node *node)
-{
-	if (!node)
-		return;
-	children_done(&node->children);
-	msb_dir_unref(node->source);
-	free(node->owned);
-	free(node);
-}
-DEFINE_AUTO(struct node, node_free)
-
-/* A node of its own: copies all that entry points to. name replaces the entry's. */
-static int node_new(const struct msb_entry *entry, const char *name, size_t length,
-		    struct node **ret)
-{
-	AUTO(node_freep) struct node *node = calloc(1, sizeof(*node));
-	size_t target = entry->type == MSB_SYMLINK ? entry->size : 0;
-	char *block;
-
-	if (!node)
-		return -ENOMEM;
-	block = malloc(length + target + entry->xattrs_size + 1);
-	if (!block)
-		return -ENOMEM;
-	node->owned = block;
-	node->entry = *entry;
-	node->entry.name = memcpy(block, name, length);
-	node->entry.name_length = length;
-	block += length;
-	if (target > 0)
-		node->entry.target = memcpy(block, entry->target, target);
-	block += target;
-	if (entry->xattrs_size > 0)
-		node->entry.xattrs = memcpy(block, entry->xattrs, entry->xattrs_size);
-	*ret = steal(&node);
-	return 0;
-}
-
-/* The children, read from the directory's object when nobody did before. */
-int node_load(struct tree_edit *edit, struct node *node, struct msb_error *err)
-{
-	int r;
-
-	if (node->loaded)
-		return 0;
-	r = msb_tree_load(edit->store, &node->entry.digest, &node->source, err);
-	if (r < 0)
-		return r;
-	for (size_t i = 0; i < msb_dir_count(node->source); i++) {
-		struct node *child = calloc(1, sizeof(*child));
-
-		if (!child)
-			return msb_error_memory(err);
-		msb_dir_get(node->source, i, &child->entry);
-		child->origin = node->origin;
-		if (children_add(&node->children, child) < 0) {
-			node_free(child);
-			return msb_error_memory(err);
-		}
-	}
-	node->children.sorted = true;
-	node->loaded = true;
-	return 0;
-}
-
 static int open_base(struct tree_edit *edit, const struct msb_digest *base, struct msb_error *err)
 {
 	struct msb_found found;
@@ -152,7 +87,22 @@ static void mark(struct tree_edit *edit, struct node *node)
 	edit->has_digest = false;
 }
 
-/* The node at the first `length` bytes of path. */
+/* No tree is made deeper than its readers go. */
+static int check_depth(const char *path, struct msb_error *err)
+{
+	const char *rest = path;
+	unsigned levels = 1;
+	size_t part;
+
+	for (; (part = next_part(&rest)) > 0; rest += part)
+		if (++levels > MAX_DEPTH)
+			return msb_error_say(err, ENAMETOOLONG,
+					     "'%.100s…' is a path of more than %d levels", path,
+					     MAX_DEPTH);
+	return 0;
+}
+
+/* The node at the part of path before end. */
 static int walk_to(struct tree_edit *edit, const char *path, const char *end, bool change,
 		   struct node **ret, struct msb_error *err)
 {
@@ -247,7 +197,7 @@ int edit_list(struct tree_edit *edit, const char *path,
 		return failed_at(r, path, err);
 	for (size_t i = 0; r >= 0 && i < node->children.count; i++)
 		r = each(context, &node->children.items[i]->entry);
-	return r;
+	return r < 0 ? r : 0;
 }
 
 static bool may_hold_links(const struct node *node)
@@ -270,6 +220,9 @@ static int put_metadata(struct tree_edit *edit, struct node *node, const struct 
 	struct msb_entry merged = node->entry;
 	AUTO(node_freep) struct node *fresh = NULL;
 
+	/* What the totals say of extended attributes is true of both, or must be found anew. */
+	if ((node->entry.xattrs_size > 0) != (entry->xattrs_size > 0))
+		node->dirty = true;
 	merged.xattrs = entry->xattrs;
 	merged.xattrs_size = entry->xattrs_size;
 	if (node_new(&merged, node->entry.name, node->entry.name_length, &fresh) < 0)
@@ -309,6 +262,7 @@ static int put_child(struct tree_edit *edit, struct node *parent, const char *na
 	if (node_new(entry, name, length, &node) < 0)
 		return -ENOMEM;
 	node->origin = origin;
+	node_settle_totals(node);
 	if (empty_directory) {
 		node->loaded = node->dirty = true;
 		node->entry.entries = node->entry.bytes = 0;
@@ -337,6 +291,7 @@ static int put_root(struct tree_edit *edit, const struct msb_entry *entry, uint3
 	if (node_new(entry, "", 0, &node) < 0)
 		return msb_error_memory(err);
 	node->origin = origin;
+	node_settle_totals(node);
 	node_free(edit->root);
 	edit->root = node;
 	edit->links_changed = true;
@@ -346,14 +301,22 @@ static int put_root(struct tree_edit *edit, const struct msb_entry *entry, uint3
 static int put(struct tree_edit *edit, const char *path, const struct msb_entry *entry,
 	       uint32_t origin, struct msb_error *err)
 {
+	const char *fault = entry_fault(entry, false);
 	const char *rest = path, *name;
 	struct node *parent;
 	size_t length;
 	int r;
 
+	if (!fault && entry->type == MSB_DIRECTORY && !is_zero(&entry->digest) &&
+	    (entry->entries >= MAX_ENTRIES || entry->bytes > INT64_MAX))
+		fault = "more below it than a tree can hold";
+	if (fault)
+		return msb_error_say(err, EINVAL, "'%s': %s", path, fault);
 	if (next_part(&rest) == 0)
 		return put_root(edit, entry, origin, err);
-	r = parent_of(edit, path, &parent, &name, &length, err);
+	r = check_depth(path, err);
+	if (r >= 0)
+		r = parent_of(edit, path, &parent, &name, &length, err);
 	if (r >= 0)
 		r = put_child(edit, parent, name, length, entry, origin);
 	return failed_at(r, path, err);
@@ -378,30 +341,29 @@ int edit_graft(struct tree_edit *edit, const char *path, const struct msb_entry 
 int edit_link(struct tree_edit *edit, const char *path, const char *link_path,
 	      struct msb_error *err)
 {
+	struct node *node, *there;
 	struct msb_entry entry;
-	struct node *node;
-	uint32_t origin;
-	int r = node_at(edit, path, true, &node, err);
+	int r = node_at(edit, path, false, &node, err);
 
 	if (r < 0)
 		return failed_at(r, path, err);
 	if (node->entry.type == MSB_DIRECTORY)
-		return msb_error_say(err, EPERM, "hard link to the directory '%s'", path);
-	if (node->entry.type != MSB_FILE) /* links of anything else are kept as copies */
-		return put(edit, link_path, &node->entry, node->origin, err);
-	if (node->entry.link == 0) {
+		return msb_error_say(err, EPERM, "'%s' is a directory: it cannot be hard-linked",
+				     path);
+	r = node_at(edit, link_path, false, &there, NULL);
+	if (r >= 0 && there == node)
+		return 0;
+	/* Links of anything but files are kept as copies. */
+	if (node->entry.type == MSB_FILE && node->entry.link == 0) {
+		/* Should the put fail, commit finds a group of one and takes the number back. */
 		node->entry.link = 1;
 		node->origin = edit->next_origin++;
+		edit->links_changed = true;
 	}
-	/* The put below may free the node: when both paths are the same name. */
+	/* The put may free the node, when it lies below what is replaced: it gets a copy, of which
+	 * it uses nothing once something is freed but the numbers. */
 	entry = node->entry;
-	origin = node->origin;
-	r = node_at(edit, link_path, false, &node, NULL);
-	if (r >= 0 && node->origin == origin && node->entry.link == entry.link)
-		return 0;
-	edit->links_changed = true;
-	r = put(edit, link_path, &entry, origin, err);
-	return r;
+	return put(edit, link_path, &entry, node->origin, err);
 }
 
 int edit_remove(struct tree_edit *edit, const char *path, struct msb_error *err)
@@ -439,35 +401,52 @@ int edit_clear(struct tree_edit *edit, const char *path, struct msb_error *err)
 	return 0;
 }
 
+/* Makes the directory that parent lacks. */
+static int make_dir(struct tree_edit *edit, struct node *parent, const char *name, size_t length,
+		    const struct msb_entry *pattern, struct node **ret)
+{
+	struct msb_entry made = {
+		.type = MSB_DIRECTORY,
+		.mode = pattern->mode,
+		.uid = pattern->uid,
+		.gid = pattern->gid,
+		.mtime_sec = pattern->mtime_sec,
+		.mtime_nsec = pattern->mtime_nsec,
+	};
+	int r = put_child(edit, parent, name, length, &made, ORIGIN_PUT);
+
+	if (r >= 0)
+		*ret = children_find(&parent->children, name, length);
+	return r;
+}
+
 int edit_make_dirs(struct tree_edit *edit, const char *path, const struct msb_entry *pattern,
 		   struct msb_error *err)
 {
 	struct node *node = edit->root;
-	const char *start = path;
+	const char *rest = path;
+	bool made = false;
 	size_t part;
 
-	while ((part = next_part(&path)) > 0) {
-		struct node *child;
-		int r = node_child(edit, node, path, part, &child, err);
+	if (check_depth(path, err) < 0)
+		return -ENAMETOOLONG;
+	for (; (part = next_part(&rest)) > 0; rest += part) {
+		struct node *child = node;
+		int r = node_child(edit, node, rest, part, &child, err);
 
+		if (r == -ENOENT && !path_is_name(rest, part))
+			return msb_error_say(err, EINVAL, "'%s' is not a usable path", path);
 		if (r == -ENOENT) {
-			struct msb_entry made = *pattern;
-
-			made.type = MSB_DIRECTORY;
-			made.digest = (struct msb_digest){0};
-			if (!path_is_name(path, part))
-				return msb_error_say(err, EINVAL, "'%s' is not a usable path",
-						     path);
-			walk_to(edit, start, path, true, &node, err); /* was just walked */
-			r = put_child(edit, node, path, part, &made, ORIGIN_PUT);
-			child = children_find(&node->children, path, part);
+			if (!made)
+				walk_to(edit, path, rest, true, &node, err); /* just walked */
+			made = true;
+			r = make_dir(edit, node, rest, part, pattern, &child);
 		}
-		if (r >= 0 && child->entry.type != MSB_DIRECTORY)
-			r = -ENOTDIR;
 		if (r < 0)
 			return failed_at(r, path, err);
 		node = child;
-		path += part;
+		if (node->entry.type != MSB_DIRECTORY)
+			return failed_at(-ENOTDIR, path, err);
 	}
 	return 0;
 }

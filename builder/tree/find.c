@@ -9,25 +9,40 @@
 #include "format.h"
 
 #define MAX_FOLLOWED 40
-#define MAX_DEPTH    2048
 
 /* The directories from the root down to where the walk stands. */
 struct walk {
 	struct msb_store *store;
-	struct msb_found levels[MAX_DEPTH]; /* dir: holds entry; path is unused */
-	size_t depth;                       /* levels in use; the root is always there */
+	struct msb_found *levels; /* owned. dir: holds entry; path is unused */
+	size_t depth;             /* levels in use; the root is always there */
+	size_t capacity;
 	unsigned followed;
 };
 
-static void walk_free(struct walk *walk)
+/* Takes dir. */
+static int add_level(struct walk *walk, struct msb_dir *dir, const struct msb_entry *entry)
 {
-	if (!walk)
-		return;
+	if (walk->depth == walk->capacity) {
+		size_t capacity = walk->capacity ? walk->capacity * 2 : 16;
+		struct msb_found *levels = reallocarray(walk->levels, capacity, sizeof(*levels));
+
+		if (!levels) {
+			msb_dir_unref(dir);
+			return -ENOMEM;
+		}
+		walk->levels = levels;
+		walk->capacity = capacity;
+	}
+	walk->levels[walk->depth++] = (struct msb_found){.dir = dir, .entry = *entry};
+	return 0;
+}
+
+static void walk_done(struct walk *walk)
+{
 	for (size_t i = 0; i < walk->depth; i++)
 		msb_dir_unref(walk->levels[i].dir);
-	free(walk);
+	free(walk->levels);
 }
-DEFINE_AUTO(struct walk, walk_free)
 
 static int enter_root(struct walk *walk, const struct msb_digest *tree, struct msb_error *err)
 {
@@ -43,9 +58,30 @@ static int enter_root(struct walk *walk, const struct msb_digest *tree, struct m
 	msb_dir_get(root, 0, &entry);
 	if (entry.name_length != 0)
 		return msb_error_say(err, EBADMSG, "not a root object");
-	walk->levels[0].entry = entry;
-	walk->levels[0].dir = steal(&root);
-	walk->depth = 1;
+	return add_level(walk, steal(&root), &entry) < 0 ? msb_error_memory(err) : 0;
+}
+
+int load_directory(struct msb_store *store, const struct msb_entry *directory, struct msb_dir **ret,
+		   struct msb_error *err)
+{
+	AUTO(msb_dir_unrefp) struct msb_dir *dir = NULL;
+	struct msb_entry first;
+	int r = msb_tree_load(store, &directory->digest, &dir, err);
+
+	if (r == -ENOENT) {
+		r = -EBADMSG;
+		if (err)
+			err->code = r;
+		return msb_error_prefix(err, r, "the store has lost a directory");
+	}
+	if (r < 0)
+		return r;
+	if (msb_dir_count(dir) == 1) {
+		msb_dir_get(dir, 0, &first);
+		if (first.name_length == 0)
+			return msb_error_say(err, EBADMSG, "a root object within a tree");
+	}
+	*ret = steal(&dir);
 	return 0;
 }
 
@@ -53,7 +89,7 @@ static int step_into(struct walk *walk, const char *name, size_t length, struct 
 {
 	AUTO(msb_dir_unrefp) struct msb_dir *dir = NULL;
 	const struct msb_entry *here = &walk->levels[walk->depth - 1].entry;
-	struct msb_found *next;
+	struct msb_entry entry;
 	size_t index;
 	int r;
 
@@ -61,16 +97,14 @@ static int step_into(struct walk *walk, const char *name, size_t length, struct 
 		return -ENOTDIR;
 	if (walk->depth == MAX_DEPTH)
 		return -ENAMETOOLONG;
-	r = msb_tree_load(walk->store, &here->digest, &dir, err);
+	r = load_directory(walk->store, here, &dir, err);
 	if (r < 0)
 		return r;
 	r = msb_dir_find(dir, name, length, &index);
 	if (r < 0)
 		return r;
-	next = &walk->levels[walk->depth++];
-	msb_dir_get(dir, index, &next->entry);
-	next->dir = steal(&dir);
-	return 0;
+	msb_dir_get(dir, index, &entry);
+	return add_level(walk, steal(&dir), &entry) < 0 ? msb_error_memory(err) : 0;
 }
 
 static void step_back(struct walk *walk)
@@ -111,12 +145,13 @@ static int walk_path(struct walk *walk, const char *path, size_t length, unsigne
 			path++;
 		while (path + part < end && path[part] != '/')
 			part++;
+		/* Also before a slash or "." at the end, as the kernel. */
+		if (walk->levels[walk->depth - 1].entry.type != MSB_DIRECTORY)
+			return -ENOTDIR;
 		if (part == 0 || (part == 1 && path[0] == '.')) {
 			path += part;
 			continue;
 		}
-		if (walk->levels[walk->depth - 1].entry.type != MSB_DIRECTORY)
-			return -ENOTDIR;
 		if (part == 2 && memcmp(path, "..", 2) == 0) {
 			if (walk->depth > 1)
 				step_back(walk);
@@ -154,18 +189,15 @@ static char *path_of(const struct walk *walk)
 int msb_tree_find(struct msb_store *store, const struct msb_digest *tree, const char *path,
 		  unsigned flags, struct msb_found *ret, struct msb_error *err)
 {
-	AUTO(walk_freep) struct walk *walk = calloc(1, sizeof(*walk));
+	AUTO(walk_done) struct walk walk = {.store = store};
 	struct msb_error unset = {0};
 	struct msb_found found;
 	int r;
 
-	if (!walk)
-		return msb_error_memory(err);
-	walk->store = store;
-	r = enter_root(walk, tree, err);
+	r = enter_root(&walk, tree, err);
 	if (r < 0)
 		return r;
-	r = walk_path(walk, path, strlen(path), flags, &unset);
+	r = walk_path(&walk, path, strlen(path), flags, &unset);
 	if (r < 0 && unset.code == 0)
 		return msb_error_set(err, r, "'%s'", path);
 	if (r < 0) {
@@ -173,8 +205,8 @@ int msb_tree_find(struct msb_store *store, const struct msb_digest *tree, const 
 			*err = unset;
 		return r;
 	}
-	found = walk->levels[walk->depth - 1];
-	found.path = path_of(walk);
+	found = walk.levels[walk.depth - 1];
+	found.path = path_of(&walk);
 	if (!found.path)
 		return msb_error_memory(err);
 	msb_dir_ref(found.dir);

@@ -53,9 +53,16 @@ void children_remove(struct children *children, struct node *node); /* does not 
 int children_sort(struct children *children); /* afterwards items[0..count) has no holes */
 void children_done(struct children *children);
 
-/* edit.c */
-int node_load(struct tree_edit *edit, struct node *node, struct msb_error *err);
+/* node.c */
+/* A node of its own: copies all that entry points to. name replaces the entry's. -ENOMEM. */
+int node_new(const struct msb_entry *entry, const char *name, size_t length, struct node **ret);
 void node_free(struct node *node);
+DEFINE_AUTO(struct node, node_free)
+/* The children, read from the directory's object when nobody did before. */
+int node_load(struct tree_edit *edit, struct node *node, struct msb_error *err);
+void node_settle_totals(struct node *node);
+
+/* edit.c */
 /* Walks to path; with change, the directories on the way become dirty. */
 int node_at(struct tree_edit *edit, const char *path, bool change, struct node **ret,
 	    struct msb_error *err);

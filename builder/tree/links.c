@@ -3,6 +3,7 @@
  * that (one of two names replaced, a subtree grafted twice), so commit numbers them anew: a group
  * is named after its first path, which makes the numbers a function of the tree alone.
  */
+#include <endian.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,6 +24,7 @@ struct groups {
 	uint32_t *table; /* by (origin, link): index + 1 */
 	size_t table_size;
 	struct buffer path;
+	unsigned depth;
 };
 
 static void groups_done(struct groups *groups)
@@ -34,8 +36,10 @@ static void groups_done(struct groups *groups)
 
 static size_t slot_of(const struct groups *groups, uint32_t origin, uint32_t link)
 {
-	uint64_t hash = ((uint64_t)origin << 32 | link) * UINT64_C(0x9e3779b97f4a7c15);
-	size_t mask = groups->table_size - 1, at = (hash >> 20) & mask;
+	/* The table's address, which nobody outside knows, keeps chosen numbers from colliding. */
+	uint64_t seed = (uintptr_t)groups->table;
+	uint64_t hash = (((uint64_t)origin << 32 | link) ^ seed) * UINT64_C(0x9e3779b97f4a7c15);
+	size_t mask = groups->table_size - 1, at = (hash >> 32) & mask;
 
 	while (groups->table[at]) {
 		const struct group *group = &groups->items[groups->table[at] - 1];
@@ -90,7 +94,8 @@ static int count_name(struct groups *groups, const struct node *node)
 		msb_digest_of(groups->path.bytes, groups->path.size, &digest);
 		memcpy(&start, digest.bytes, sizeof(start));
 		group = &groups->items[groups->count++];
-		*group = (struct group){node->origin, node->entry.link, 0, start & MAX_LINK};
+		*group = (struct group){node->origin, node->entry.link, 0,
+					le32toh(start) & MAX_LINK};
 		groups->table[at] = (uint32_t)groups->count;
 	}
 	groups->items[groups->table[at] - 1].count++;
@@ -110,10 +115,14 @@ static bool holds_links(const struct node *node)
 
 static int count_below(struct groups *groups, struct node *node, struct msb_error *err)
 {
-	int r = node_load(groups->edit, node, err);
+	int r;
 
+	if (groups->depth >= MAX_DEPTH)
+		return msb_error_say(err, ENAMETOOLONG, "a tree of more than %d levels", MAX_DEPTH);
+	r = node_load(groups->edit, node, err);
 	if (r < 0)
 		return r;
+	groups->depth++;
 	if (children_sort(&node->children) < 0)
 		return msb_error_memory(err);
 	for (size_t i = 0; r >= 0 && i < node->children.count; i++) {
@@ -130,15 +139,19 @@ static int count_below(struct groups *groups, struct node *node, struct msb_erro
 			r = count_below(groups, child, err);
 		groups->path.size = kept;
 	}
+	groups->depth--;
 	return r;
 }
 
-/* No two groups of the tree may keep the same number: later ones move on. */
+/* No two groups of the tree may keep the same number: later ones move on. A single name is no
+ * group and takes none, or the numbers would depend on how the tree came about. */
 static int choose_numbers(struct groups *groups)
 {
 	size_t size = 64;
 	autofree uint32_t *used = NULL; /* 0: free */
 
+	if (groups->count >= MAX_LINK)
+		return -EFBIG;
 	while (size < groups->count * 2)
 		size *= 2;
 	used = calloc(size, sizeof(*used));
@@ -148,6 +161,8 @@ static int choose_numbers(struct groups *groups)
 		uint32_t number = groups->items[i].number;
 		size_t at;
 
+		if (groups->items[i].count < 2)
+			continue;
 		for (;; number = (number + 1) & MAX_LINK) {
 			if (number == 0)
 				continue;
@@ -196,7 +211,10 @@ int links_renumber(struct tree_edit *edit, struct msb_error *err)
 	r = count_below(&groups, edit->root, err);
 	if (r < 0)
 		return r;
-	if (choose_numbers(&groups) < 0)
+	r = choose_numbers(&groups);
+	if (r == -EFBIG)
+		return msb_error_say(err, EFBIG, "too many hard-linked files in one tree");
+	if (r < 0)
 		return msb_error_memory(err);
 	apply_below(&groups, edit->root);
 	edit->root->origin = ORIGIN_BASE;

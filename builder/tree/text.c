@@ -1,5 +1,6 @@
 #include <ctype.h>
 #include <inttypes.h>
+#include <string.h>
 
 #include <msb/tree_diff.h>
 
@@ -25,7 +26,9 @@ static void extended_attributes(struct buffer *out, const struct msb_entry *entr
 	size_t position = 0, size;
 
 	while (msb_entry_xattr(entry, &position, &name, &value, &size)) {
-		buffer_printf(out, " %s=", name);
+		buffer_char(out, ' ');
+		quoted(out, name, strlen(name));
+		buffer_char(out, '=');
 		for (size_t i = 0; i < size; i++)
 			buffer_printf(out, "%02x", value[i]);
 	}
@@ -39,7 +42,7 @@ static int line(void *context, const struct msb_difference *difference, struct m
 	char digest[MSB_DIGEST_TEXT];
 
 	(void)err;
-	quoted(out, difference->path, __builtin_strlen(difference->path));
+	quoted(out, difference->path, strlen(difference->path));
 	buffer_printf(out, " %c %04o %" PRIu32 ":%" PRIu32 " %" PRId64 ".%09" PRIu32,
 		      types[entry->type], entry->mode, entry->uid, entry->gid, entry->mtime_sec,
 		      entry->mtime_nsec);

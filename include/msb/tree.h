@@ -65,9 +65,9 @@ struct msb_entry {
 	const char *target; /* symlink; size bytes, not NUL-terminated */
 	uint32_t device_major, device_minor;
 
-	/* Directory: its object's digest with all times and link numbers left out, what lies below
-	 * it (itself not counted; the bytes of a hard-linked file shared out among its names), and
-	 * MSB_BELOW_*. */
+	/* Directory: its object's digest with times, link numbers and holes left out, what lies
+	 * below it (itself not counted; the bytes of a hard-linked file shared out among its
+	 * names), and MSB_BELOW_*. */
 	struct msb_digest key;
 	uint64_t entries, bytes;
 	uint32_t subdirectories; /* immediate ones: st_nlink is this + 2 */

@@ -28,17 +28,21 @@ int tree_edit_new(struct msb_store *store, const struct msb_digest *base, struct
 void tree_edit_free(struct tree_edit *edit);
 DEFINE_AUTO(struct tree_edit, tree_edit_free)
 
-/* What is at path now, changes included; pointers stay valid until the next change.
- * -ENOENT, -ENOTDIR, without a message in err unless the store failed. */
+/* What is at path now, changes included; pointers stay valid until the next change. The digest,
+ * key and totals of a directory, and nlink, are those of the last commit. -ENOENT, -ENOTDIR,
+ * without a message in err unless the store failed. */
 int edit_get(struct tree_edit *edit, const char *path, struct msb_entry *ret,
 	     struct msb_error *err);
 
-/* Calls each for all names in the directory at path, in order. A negative return ends it. */
+/* Calls each for all names in the directory at path, in order. It must not change the tree; a
+ * negative return ends it. */
 int edit_list(struct tree_edit *edit, const char *path,
 	      int (*each)(void *context, const struct msb_entry *entry), void *context,
 	      struct msb_error *err);
 
 /* Puts entry (its name is ignored) at path. Its parent must be a directory (-ENOENT, -ENOTDIR).
+ * -EINVAL for what no tree can hold: a mode beyond 07777, an empty link target; -ENAMETOOLONG
+ * below 2,047 levels.
  * - A directory put over a directory replaces its metadata alone and keeps its children; one with
  *   a zero digest is otherwise empty; one with a digest is grafted whole, replacing what was there.
  * - Anything else replaces what was there, a whole directory included.
