@@ -110,8 +110,8 @@ int connection_open(struct connection *connection, const char *root, enum connec
 	if (mode == CONNECTION_CREATE)
 		flags |= SQLITE_OPEN_CREATE;
 	code = sqlite3_open_v2(path, &connection->db, flags, NULL);
-	/* The last one to leave does not wait for the disk: the journal is as durable as before, and
-	 * is worked off when it has grown. */
+	/* The last one to leave does not wait for the disk: the journal is as durable as before,
+	 * and is worked off when it has grown. */
 	if (code == SQLITE_OK)
 		code = sqlite3_db_config(connection->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
 	if (code == SQLITE_OK)
