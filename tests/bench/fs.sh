@@ -56,7 +56,7 @@ cp -a "$from/." "$native"
 "$make_store" "$store" build "$native" "$native" >/dev/null
 echo "$(find "$native" | wc -l) entries, $(du -sm "$native" | cut -f 1) MiB, $runs runs"
 
-for run in $(seq "$runs"); do
+for _ in $(seq "$runs"); do
 	for measure in $measures; do
 		run_all "$measure" native "$native"
 		run_all "$measure" mount "$mount/stages/0"

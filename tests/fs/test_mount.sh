@@ -3,6 +3,8 @@
 # be that directory again.
 #
 # usage: test_mount.sh MSBFS MAKE_STORE      (as root; prints TAP)
+# Listings are what is tested here, and the last lines of one are read in another shell.
+# shellcheck disable=SC2010,SC2016,SC2002
 set -u
 
 msbfs=$1 make_store=$2 self=$(realpath "$0")
