@@ -90,14 +90,14 @@ static int walk(struct place *place, const char *name, size_t length, bool *ret_
 		buffer_append(&place->path, rest, part);
 		rest += part;
 		if (place->path.size > floor + LONGEST_PATH)
-			return msb_error_set(err, ENAMETOOLONG, "'%.100s…'", name);
+			return msb_error_set(err, ENAMETOOLONG, "its path");
 		r = look(place, &entry, err);
 		if (r < 0 && r != -ENOENT && r != -ENOTDIR)
 			return r;
 		if (r < 0 || entry.type != MSB_SYMLINK)
 			continue;
 		if (++followed > MAX_FOLLOWED)
-			return msb_error_set(err, ELOOP, "'%s'", name);
+			return msb_error_set(err, ELOOP, "its path");
 		*ret_literal = false;
 		next = splice(&entry, rest);
 		place->path.size = entry.target[0] == '/' ? floor : kept;
@@ -133,7 +133,7 @@ int place_find(struct place *place, const char *name, const char **ret, struct m
 	int r;
 
 	if (length > LONGEST_PATH)
-		return msb_error_set(err, ENAMETOOLONG, "'%.100s…'", name);
+		return msb_error_set(err, ENAMETOOLONG, "its path");
 	while (length > 0 && name[length - 1] == '/')
 		length--;
 	for (base = length; base > 0 && name[base - 1] != '/'; base--)
@@ -143,7 +143,7 @@ int place_find(struct place *place, const char *name, const char **ret, struct m
 		buffer_char(&place->path, '/');
 		buffer_append(&place->path, name + base, length - base);
 	} else if (length - base > 2) {
-		return msb_error_set(err, ENAMETOOLONG, "'%.100s…'", name);
+		return msb_error_set(err, ENAMETOOLONG, "its path");
 	} else {
 		/* "", ".", "..": a directory that is there */
 		place->parent.size = 0;

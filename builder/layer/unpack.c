@@ -53,8 +53,8 @@ static int remove_marked(struct unpack *unpack, const char *path, const char *ma
 			parent[strlen(parent) - 1] = '\0'; /* the slash */
 		return whiteouts_clear(&unpack->whiteouts, parent, err);
 	}
-	if (strncmp(mark, WHITEOUT_META, strlen(WHITEOUT_META)) == 0)
-		return 0;
+	if (strchr(mark, '/'))
+		return msb_error_say(err, EBADMSG, "something below a whiteout");
 	mark += strlen(WHITEOUT);
 	if (*mark == '\0' || strcmp(mark, ".") == 0 || strcmp(mark, "..") == 0)
 		return msb_error_say(err, EBADMSG, "whiteout of no name");
@@ -141,23 +141,33 @@ static int put_entry(struct unpack *unpack, struct archive_entry *from, const ch
 	return r < 0 ? r : edit_put(unpack->edit, path, &entry, err);
 }
 
+/* Where in path the name of a whiteout begins; NULL: it has none. */
+static const char *find_mark(const char *path)
+{
+	const char *slash = strstr(path, "/" WHITEOUT);
+
+	return slash ? slash + 1 : NULL;
+}
+
 static int unpack_entry(struct unpack *unpack, struct archive_entry *from, const char *name,
 			struct msb_error *err)
 {
-	const char *hardlink = archive_entry_hardlink(from), *path, *base;
-	int r;
+	const char *hardlink = archive_entry_hardlink(from), *path, *mark = NULL;
+	int r = place_find(&unpack->place, name, &path, err);
 
-	if (hardlink) {
+	if (r < 0)
+		return r;
+	if (unpack->options->whiteouts)
+		mark = find_mark(path);
+	if (mark && strcmp(mark, WHITEOUT_OPAQUE) != 0 &&
+	    strncmp(mark, WHITEOUT_META, strlen(WHITEOUT_META)) == 0)
+		return 0;
+	if (mark)
+		return remove_marked(unpack, path, mark, err);
+	if (hardlink)
 		r = link_entry(unpack, hardlink, name, &path, err);
-	} else {
-		r = place_find(&unpack->place, name, &path, err);
-		if (r < 0)
-			return r;
-		base = strrchr(path, '/') + 1;
-		if (unpack->options->whiteouts && strncmp(base, WHITEOUT, strlen(WHITEOUT)) == 0)
-			return remove_marked(unpack, path, base, err);
+	else
 		r = put_entry(unpack, from, path, err);
-	}
 	if (r >= 0 && unpack->options->whiteouts && whiteouts_keep(&unpack->whiteouts, path) < 0)
 		r = msb_error_memory(err);
 	return r;

@@ -1,38 +1,18 @@
-/* What `msb import` does, alone: a root file system tar into a store. */
-#include <fcntl.h>
+/* What `msb import` does, alone: a root file system tar becomes an image. */
 #include <stdio.h>
-#include <string.h>
 
-#include "layer.h"
-
-static int import(struct msb_store *store, struct store_writer *writer, int fd,
-		  struct msb_error *err)
-{
-	AUTO(tree_edit_freep) struct tree_edit *edit = NULL;
-	struct layer_source source = layer_source_fd(&fd);
-	struct layer_unpack_options options = {0};
-	struct layer_unpacked unpacked;
-	struct msb_digest tree;
-	int r = tree_edit_new(store, NULL, &edit, err);
-
-	if (r >= 0)
-		r = layer_unpack(writer, edit, &source, &options, &unpacked, err);
-	if (r >= 0)
-		r = edit_commit(edit, writer, &tree, err);
-	if (r >= 0)
-		r = store_begin(writer, err);
-	return r < 0 ? r : store_commit(writer, err);
-}
+#include "image.h"
 
 int main(int argc, char **argv)
 {
-	AUTO(store_writer_closep) struct store_writer *writer = NULL;
 	AUTO(msb_store_closep) struct msb_store *store = NULL;
+	AUTO(store_writer_closep) struct store_writer *writer = NULL;
+	struct msb_image *image = NULL;
 	struct msb_error err = {0};
-	int fd = argc == 3 ? open(argv[2], O_RDONLY | O_CLOEXEC) : -1, r;
+	int r;
 
-	if (fd < 0) {
-		fprintf(stderr, "usage: import STORE TAR\n");
+	if (argc != 3) {
+		fprintf(stderr, "usage: bench_import STORE TAR\n");
 		return 2;
 	}
 	r = store_create(argv[1], &err);
@@ -41,8 +21,9 @@ int main(int argc, char **argv)
 	if (r >= 0)
 		r = store_writer_open(store, &writer, &err);
 	if (r >= 0)
-		r = import(store, writer, fd, &err);
+		r = image_import(store, writer, argv[2], "bench", NULL, NULL, &image, &err);
 	if (r < 0)
 		fprintf(stderr, "%s\n", err.text);
+	msb_images_free(image, 1);
 	return r < 0;
 }

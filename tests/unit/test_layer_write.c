@@ -1,0 +1,322 @@
+/* Trees into tars, and back. */
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "io.h"
+#include "layer_fixture.h"
+
+static struct msb_digest tree_of(struct fixture *fixture, const struct msb_digest *base,
+				 const struct buffer *tar)
+{
+	struct layer_unpack_options options = {.whiteouts = true};
+	struct msb_digest tree;
+
+	assert_ok(fixture, unpack_onto(fixture, base, tar, &options, &tree));
+	return tree;
+}
+
+static void write_layer(struct fixture *fixture, const struct msb_digest *parent,
+			const struct msb_digest *tree, struct buffer *ret)
+{
+	struct layer_sink sink = sink_of(ret);
+
+	assert_ok(fixture, layer_write(fixture->store, parent, tree, &sink, &fixture->err));
+	assert_int_equal(ret->size % 512, 0);
+}
+
+/* A tree with one of everything that tar can say. */
+static struct msb_digest full_tree(struct fixture *fixture)
+{
+	static const char *const exact[] = {"mtime=1700000000.000000001",
+					    "SCHILY.xattr.user.a=1\n2",
+					    "SCHILY.xattr.security.capability=\x01\x02",
+					    "SCHILY.acl.access=user::rw-,group::r--,other::r--,"
+					    "user:me:r--:7,mask::r--",
+					    NULL};
+	static const char *const ancient[] = {"mtime=-123456789.75", NULL};
+	static const char *const far[] = {"mtime=99999999999", "uid=4294967294", NULL};
+	autofree uint8_t *large = fixture_bytes(9, 3000000);
+	autobuffer tar = {0}, name = {0}, target = {0};
+	const char *deep[] = {NULL, NULL, NULL};
+
+	tar_add(&tar, &(struct tar_entry){.name = "./", .type = '5', .mode = 0750, .mtime = 99});
+	tar_add_dir(&tar, "a/");
+	tar_add_dir(&tar, "empty/");
+	tar_add_file(&tar, "a/none", "");
+	tar_add(&tar, &(struct tar_entry){.name = "a/exact",
+					  .type = '0',
+					  .content = "x",
+					  .mode = 06755,
+					  .pax = exact});
+	tar_add(&tar, &(struct tar_entry){.name = "ancient", .type = '0', .pax = ancient});
+	tar_add(&tar, &(struct tar_entry){.name = "far", .type = '0', .gid = 65534, .pax = far});
+	tar_add(&tar,
+		&(struct tar_entry){.name = "dev", .type = '3', .major = 259, .minor = 1048575});
+	tar_add(&tar, &(struct tar_entry){.name = "disk", .type = '4', .major = 8, .minor = 1});
+	tar_add(&tar, &(struct tar_entry){.name = "fifo", .type = '6'});
+	tar_add_file(&tar, "\xff not utf-8", "bytes");
+	tar_add_bytes(&tar, "large", large, 3000000);
+	tar_add_link(&tar, "a/other-name", "large");
+	tar_add_link(&tar, "z-name", "large");
+	tar_add_symlink(&tar, "soft", "nowhere/at/all");
+	buffer_string(&name, "path=long/");
+	buffer_string(&target, "linkpath=");
+	for (int i = 0; i < 30; i++) {
+		buffer_string(&name, "\xe2\x98\x83name");
+		buffer_string(&target, "target/");
+	}
+	buffer_u8(&name, '\0');
+	buffer_u8(&target, '\0');
+	deep[0] = (const char *)name.bytes;
+	tar_add(&tar, &(struct tar_entry){.name = "x", .type = '0', .content = "y", .pax = deep});
+	deep[0] = (const char *)target.bytes;
+	tar_add(&tar, &(struct tar_entry){.name = "far-link", .type = '2', .pax = deep});
+	tar_end(&tar);
+	return tree_of(fixture, NULL, &tar);
+}
+
+static void a_tree_survives_the_way_through_a_tar(void **state)
+{
+	struct fixture *fixture = *state;
+	struct msb_digest tree = full_tree(fixture), again;
+	autobuffer tar = {0};
+
+	write_layer(fixture, NULL, &tree, &tar);
+	again = tree_of(fixture, NULL, &tar);
+	if (!msb_digest_equal(&tree, &again)) {
+		autofree char *before = text_of_tree(fixture, &tree);
+		autofree char *after = text_of_tree(fixture, &again);
+
+		assert_string_equal(before, after);
+		fail_msg("the texts are equal, the digests are not");
+	}
+}
+
+static void the_same_trees_give_the_same_bytes(void **state)
+{
+	struct fixture *fixture = *state;
+	struct msb_digest tree = full_tree(fixture), expected, digest;
+	autobuffer one = {0}, two = {0};
+	uint64_t size;
+
+	write_layer(fixture, NULL, &tree, &one);
+	fixture_commit(fixture);
+	fixture_reopen(fixture);
+	write_layer(fixture, NULL, &tree, &two);
+	assert_int_equal(one.size, two.size);
+	assert_memory_equal(one.bytes, two.bytes, one.size);
+	msb_digest_of(one.bytes, one.size, &expected);
+	assert_ok(fixture,
+		  layer_digest(fixture->store, NULL, &tree, &digest, &size, &fixture->err));
+	assert_int_equal(size, one.size);
+	assert_true(msb_digest_equal(&digest, &expected));
+}
+
+/* Diff IDs that have been given out must not change with a version of msb. */
+static void the_bytes_of_a_layer_are_settled(void **state)
+{
+	struct fixture *fixture = *state;
+	struct msb_digest tree = full_tree(fixture), digest;
+	char text[MSB_DIGEST_TEXT];
+	uint64_t size;
+
+	assert_ok(fixture,
+		  layer_digest(fixture->store, NULL, &tree, &digest, &size, &fixture->err));
+	assert_string_equal(
+		msb_digest_format(&digest, text),
+		"sha256:ef587d627367e2f715e9c2e473a0c6d8680fafa0d539726e48283c53b6eeafd7");
+}
+
+static void a_layer_holds_only_what_differs(void **state)
+{
+	struct fixture *fixture = *state;
+	autobuffer lower = {0}, upper = {0}, layer = {0}, list = {0};
+	struct msb_digest before, after, again;
+
+	tar_add_file(&lower, "keep/file", "kept");
+	tar_add_file(&lower, "dir/gone", "");
+	tar_add_file(&lower, "dir/changed", "old");
+	tar_add_file(&lower, "tree/below/deep", "");
+	tar_add_file(&lower, "was-dir/in", "");
+	tar_add_file(&lower, "was-file", "");
+	tar_end(&lower);
+	before = tree_of(fixture, NULL, &lower);
+	tar_add_file(&upper, "dir/.wh.gone", "");
+	tar_add_file(&upper, "dir/changed", "new");
+	tar_add_file(&upper, "dir/added", "");
+	tar_add_file(&upper, ".wh.tree", "");
+	tar_add_file(&upper, "was-dir", "");
+	tar_add_dir(&upper, "was-file/");
+	tar_add_file(&upper, "was-file/in", "");
+	tar_end(&upper);
+	after = tree_of(fixture, &before, &upper);
+	write_layer(fixture, &before, &after, &layer);
+	run_filter("tar -tf -", layer.bytes, layer.size, &list);
+	buffer_u8(&list, '\0');
+	assert_string_equal((char *)list.bytes, "dir/added\ndir/changed\ndir/.wh.gone\n.wh.tree\n"
+						".wh.was-dir\nwas-dir\n.wh.was-file\nwas-file/\n"
+						"was-file/in\n");
+	again = tree_of(fixture, &before, &layer);
+	assert_true(msb_digest_equal(&after, &again));
+}
+
+static void equal_trees_make_an_empty_layer(void **state)
+{
+	static const uint8_t zeros[1024];
+	struct fixture *fixture = *state;
+	struct msb_digest tree = full_tree(fixture);
+	autobuffer layer = {0};
+
+	write_layer(fixture, &tree, &tree, &layer);
+	assert_int_equal(layer.size, 1024);
+	assert_memory_equal(layer.bytes, zeros, 1024);
+}
+
+static void a_file_that_looks_like_a_whiteout_has_no_place_in_a_layer(void **state)
+{
+	struct layer_unpack_options options = {0};
+	struct fixture *fixture = *state;
+	autobuffer tar = {0}, layer = {0}, export = {0};
+	struct layer_sink sink = sink_of(&layer);
+	struct msb_digest tree;
+
+	tar_add_file(&tar, "dir/.wh.file", "");
+	tar_end(&tar);
+	assert_ok(fixture, unpack_onto(fixture, NULL, &tar, &options, &tree));
+	assert_int_equal(layer_write(fixture->store, NULL, &tree, &sink, &fixture->err), -EINVAL);
+	assert_non_null(strstr(fixture->err.text, "/dir/.wh.file"));
+	sink = sink_of(&export);
+	assert_ok(fixture, layer_export(fixture->store, &tree, &sink, &fixture->err));
+}
+
+static void run(const char *format, ...) __attribute__((format(printf, 1, 2)));
+static void run(const char *format, ...)
+{
+	char line[1024];
+	va_list list;
+
+	va_start(list, format);
+	vsnprintf(line, sizeof(line), format, list);
+	va_end(list);
+	assert_int_equal(system(line), 0);
+}
+
+/* What GNU tar makes of an export, and packs again, is the tree that was exported. */
+static void gnu_tar_unpacks_what_is_exported(void **state)
+{
+	struct fixture *fixture = *state;
+	struct msb_digest tree, again;
+	autobuffer tar = {0}, export = {0}, packed = {0};
+	struct layer_sink sink = sink_of(&export);
+	autofree uint8_t *large = fixture_bytes(9, 3000000);
+
+	tar_add(&tar, &(struct tar_entry){.name = "./", .type = '5', .mode = 0751, .mtime = 99});
+	tar_add(&tar,
+		&(struct tar_entry){.name = "d/", .type = '5', .mode = 02770, .mtime = 1000000001});
+	tar_add(&tar,
+		&(struct tar_entry){.name = "d/f",
+				    .type = '0',
+				    .content = "x",
+				    .mode = 04711,
+				    .pax = (const char *const[]){"mtime=12.000000345",
+								 "SCHILY.xattr.user.k=v", NULL}});
+	tar_add(&tar, &(struct tar_entry){.name = "old",
+					  .type = '0',
+					  .pax = (const char *const[]){"mtime=-77.25", NULL}});
+	tar_add_file(&tar, "\xff\xfe", "bytes");
+	tar_add_bytes(&tar, "large", large, 3000000);
+	tar_add_link(&tar, "d/name", "large");
+	tar_add_symlink(&tar, "soft", "d/f");
+	tar_add(&tar, &(struct tar_entry){.name = "fifo", .type = '6'});
+	tar_end(&tar);
+	tree = tree_of(fixture, NULL, &tar);
+	assert_ok(fixture, layer_export(fixture->store, &tree, &sink, &fixture->err));
+	run("mkdir %s/out", fixture->directory);
+	{
+		char path[128];
+
+		snprintf(path, sizeof(path), "%s/export.tar", fixture->directory);
+		assert_ok(fixture, io_write_file(AT_FDCWD, path, export.bytes, export.size, 0644,
+						 &fixture->err));
+	}
+	run("tar --xattrs --xattrs-include='*' --no-same-owner -C %s/out -xpf %s/export.tar",
+	    fixture->directory, fixture->directory);
+	{
+		char command[256];
+
+		snprintf(command, sizeof(command),
+			 "tar --xattrs --xattrs-include='user.*' --owner=0 --group=0 --format=posix"
+			 " -C %s/out -cf - .",
+			 fixture->directory);
+		run_filter(command, "", 0, &packed);
+	}
+	again = tree_of(fixture, NULL, &packed);
+	if (!msb_digest_equal(&tree, &again)) {
+		autofree char *before = text_of_tree(fixture, &tree);
+		autofree char *after = text_of_tree(fixture, &again);
+
+		assert_string_equal(before, after);
+	}
+}
+
+struct seen {
+	struct buffer text;
+	const uint8_t *archive;
+};
+
+static int see_member(void *context, const struct layer_member *member)
+{
+	struct seen *seen = context;
+
+	buffer_printf(&seen->text, "%s:%.*s:%s\n", member->name, (int)member->size,
+		      (const char *)seen->archive + member->offset,
+		      member->link ? member->link : "");
+	return 0;
+}
+
+static void members_are_found_where_they_are(void **state)
+{
+	static const char *const records[] = {"mtime=1.5", "comment=of no meaning", NULL};
+	struct fixture *fixture = *state;
+	autofree uint8_t *large = fixture_bytes(9, 3000000);
+	autobuffer tar = {0};
+	struct seen seen = {0};
+	char path[128];
+	autoclose int fd = -1;
+
+	tar_add_dir(&tar, "dir/");
+	tar_add_file(&tar, "dir/a", "content of a");
+	tar_add(&tar,
+		&(struct tar_entry){.name = "b", .type = '0', .content = "of b", .pax = records});
+	tar_add_symlink(&tar, "c", "dir/a");
+	tar_add_bytes(&tar, "large", large, 0);
+	tar_add_file(&tar, "last", "last");
+	tar_end(&tar);
+	snprintf(path, sizeof(path), "%s/archive.tar", fixture->directory);
+	assert_ok(fixture, io_write_file(AT_FDCWD, path, tar.bytes, tar.size, 0644, &fixture->err));
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	seen.archive = tar.bytes;
+	assert_ok(fixture, layer_list_members(fd, see_member, &seen, &fixture->err));
+	buffer_u8(&seen.text, '\0');
+	assert_string_equal((char *)seen.text.bytes,
+			    "dir/a:content of a:\nb:of b:\nc::dir/a\nlarge::\nlast:last:\n");
+	buffer_done(&seen.text);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST_IN_STORE(a_tree_survives_the_way_through_a_tar),
+		TEST_IN_STORE(the_same_trees_give_the_same_bytes),
+		TEST_IN_STORE(the_bytes_of_a_layer_are_settled),
+		TEST_IN_STORE(a_layer_holds_only_what_differs),
+		TEST_IN_STORE(equal_trees_make_an_empty_layer),
+		TEST_IN_STORE(a_file_that_looks_like_a_whiteout_has_no_place_in_a_layer),
+		TEST_IN_STORE(gnu_tar_unpacks_what_is_exported),
+		TEST_IN_STORE(members_are_found_where_they_are),
+	};
+
+	cmocka_set_message_output(CM_OUTPUT_TAP);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
