@@ -1,4 +1,6 @@
 /* POSIX ACLs of pax archives in the kernel's form: linux/posix_acl_xattr.h. */
+#include <grp.h>
+#include <pwd.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -39,6 +41,26 @@ static int compare_aces(const void *left, const void *right)
 	return (a->id > b->id) - (a->id < b->id);
 }
 
+/* GNU tar writes names alone, which mean this machine's accounts, as for `tar -x`. */
+static bool find_id(int tag, int id, const char *name, uint32_t *ret)
+{
+	struct passwd user, *found_user = NULL;
+	struct group group, *found_group = NULL;
+	char text[16384];
+
+	*ret = (uint32_t)id;
+	if (id >= 0 || !name)
+		return id >= 0;
+	if (tag == ARCHIVE_ENTRY_ACL_USER &&
+	    getpwnam_r(name, &user, text, sizeof(text), &found_user) == 0 && found_user)
+		*ret = user.pw_uid;
+	else if (tag == ARCHIVE_ENTRY_ACL_GROUP &&
+		 getgrnam_r(name, &group, text, sizeof(text), &found_group) == 0 && found_group)
+		*ret = group.gr_gid;
+	return found_user || found_group;
+}
+
+/* Nothing is written for a list that names somebody whom nobody knows. */
 void acl_encode(struct archive_entry *from, int kind, struct buffer *ret)
 {
 	int count = archive_entry_acl_count(from, kind), type, permissions, tag, id;
@@ -61,9 +83,15 @@ void acl_encode(struct archive_entry *from, int kind, struct buffer *ret)
 
 		if (kernel_tag(tag) == 0)
 			continue;
+		if (named && !find_id(tag, id, name, &aces[n].id)) {
+			free(aces);
+			return;
+		}
 		aces[n].tag = kernel_tag(tag);
 		aces[n].permissions = (uint16_t)(permissions & 7);
-		aces[n++].id = named ? (uint32_t)id : NO_ID;
+		if (!named)
+			aces[n].id = NO_ID;
+		n++;
 	}
 	qsort(aces, n, sizeof(*aces), compare_aces);
 	buffer_u32(ret, ACL_VERSION);
