@@ -215,7 +215,7 @@ int base_mount_path(struct base_mount *mount, const struct msb_digest *tree, cha
 
 	if (r < 0)
 		return r;
-	if (access("/dev/fuse", F_OK) < 0) {
+	if (access("/dev/fuse", R_OK | W_OK) < 0) {
 		pthread_mutex_lock(&mount->lock);
 		r = check_out(mount, tree, &root.entry, ret, err);
 		pthread_mutex_unlock(&mount->lock);

@@ -1,0 +1,76 @@
+#!/bin/bash
+# An ordinary user: builds, looks and mounts with nothing but subordinate ids, with FUSE and
+# without, and the trees are root's trees.
+. "$(dirname "$0")/lib.sh"
+
+import_busybox
+dockerfile <<'END'
+FROM busybox AS one
+RUN id -u > /who && mkdir -p /d/e && chown -R 5:6 /d && chmod 4755 /bin/busybox && rm /etc/group
+USER 7:8
+WORKDIR /owned
+FROM busybox
+COPY --from=one / /all
+RUN mv /all/d /moved && stat -c '%u:%g' /moved > /owner
+END
+
+# as_user FUSE COMMAND…: uid 54321 with subordinate ids, known in a mount namespace of its own
+# alone, where /dev/fuse is open to everybody or closed.
+as_user() {
+    # shellcheck disable=SC2016 # expanded inside
+    FUSE_MODE=$1 WORK=$work unshare -m --propagation private bash -euc '
+        cd "$WORK/accounts"
+        for file in passwd group subuid subgid; do
+            mount --bind "$file" "/etc/$file"
+        done
+        chmod "$FUSE_MODE" fuse && mount --bind fuse /dev/fuse
+        cd "$WORK"
+        shift
+        exec setpriv --reuid 54321 --regid 54321 --clear-groups \
+            env HOME="$WORK/home" MSB_ROOT="$WORK/home/store" "$@"' bash "$@"
+}
+
+mkdir accounts home shared
+cp /etc/passwd /etc/group accounts/
+printf 'ordinary:x:54321:54321::/:/bin/sh\n' >>accounts/passwd
+printf 'ordinary:x:54321:\n' >>accounts/group
+for file in subuid subgid; do
+    echo 'ordinary:300000:65536' >"accounts/$file"
+done
+mknod accounts/fuse c 10 229
+chmod 755 "$work"
+chmod 644 busybox.tar
+chown -R 54321:54321 home ctx
+msb build -q -t reference ctx >out
+
+listing() { # STAGE COMMAND…: the tree's listing without its times
+    "${@:2}" msb export "$1" | tar --numeric-owner -tv | awk '{ $4 = $5 = ""; print }' | sort
+}
+
+for mode in 600 666; do
+    it "builds as an ordinary user, /dev/fuse having mode $mode"
+    rm -rf home/store
+    as_user "$mode" msb import busybox.tar busybox >out
+    as_user "$mode" msb build --no-cache -q -t mine ctx >out
+    for stage in one 1; do
+        listing "$stage" env >wanted
+        listing "$stage" as_user "$mode" >got
+        cmp wanted got || { diff wanted got | head >&2 || :; fail "stage $stage differs"; }
+    done
+    as_user "$mode" msb cp image:mine:/owner - | tar -xO >out
+    same 5:6 "$(cat out)"
+done
+
+it "keeps what a command of an ordinary user's build left when it failed"
+printf 'FROM busybox AS broken\nRUN echo half > /half && exit 3\n' >ctx/Broken
+exits 1 as_user 666 msb build -f ctx/Broken ctx
+contains err 'exit code: 3'
+as_user 666 msb cp broken:/half - | tar -xO >out
+same half "$(cat out)"
+
+it "mounts for its user"
+# shellcheck disable=SC2016 # expanded inside
+as_user 666 bash -euc 'mkdir "$HOME/mnt" && msb mount "$HOME/mnt" &&
+    cat "$HOME/mnt/images/mine:latest/owner" && stat -c %U "$HOME/mnt/stages" &&
+    msb umount "$HOME/mnt" && ls "$HOME/mnt"' >out
+same $'5:6\nordinary' "$(cat out)"
