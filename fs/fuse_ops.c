@@ -26,8 +26,9 @@ static void on_init(void *user_data, struct fuse_conn_info *connection)
 	/* AUTO_INVAL_DATA makes the kernel compare a directory's time before it repeats a listing
 	 * it kept: that is how the names that can change stay true without an OPENDIR. */
 	want(connection, FUSE_CAP_READDIRPLUS | FUSE_CAP_CACHE_SYMLINKS | FUSE_CAP_PARALLEL_DIROPS |
-				 FUSE_CAP_AUTO_INVAL_DATA | FUSE_CAP_ASYNC_READ |
-				 FUSE_CAP_EXPORT_SUPPORT);
+				 FUSE_CAP_AUTO_INVAL_DATA | FUSE_CAP_ASYNC_READ);
+	if (context->handles)
+		want(connection, FUSE_CAP_EXPORT_SUPPORT);
 	connection->want &= ~(unsigned)(FUSE_CAP_READDIRPLUS_AUTO | FUSE_CAP_SPLICE_READ |
 					FUSE_CAP_SPLICE_WRITE | FUSE_CAP_SPLICE_MOVE);
 	connection->max_write = FUSE_OPS_READ_MAX; /* sets the pages of a request, reads included */

@@ -9,7 +9,11 @@
 
 struct fuse_ops_context {
 	struct core *core;
-	struct push *push;            /* NULL: nothing is pushed */
+	struct push *push; /* NULL: nothing is pushed */
+	/* File handles are answered. Off: Linux 6.16 and newer give what came from a handle no
+	 * epoch, so an overlay above, which asks for copied-up files by handle, finds them stale.
+	 */
+	bool handles;
 	bool no_xattrs;               /* the kernel is told never to ask again */
 	uint64_t generation;          /* differs from daemon to daemon */
 	void (*ready)(void *context); /* the kernel is being answered; once */

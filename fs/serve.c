@@ -281,7 +281,13 @@ static int set_up(struct server *server, struct msb_error *err)
 	if (r < 0)
 		return r;
 	server->context = (struct fuse_ops_context){
-		server->core, NULL, options->no_xattrs, (uint64_t)time(NULL), on_ready, server};
+		.core = server->core,
+		.handles = options->handles,
+		.no_xattrs = options->no_xattrs,
+		.generation = (uint64_t)time(NULL),
+		.ready = on_ready,
+		.ready_context = server,
+	};
 	if (chdir("/") < 0)
 		return msb_error_set(err, errno, "chdir to '/'");
 	return new_session(server, err);

@@ -17,6 +17,7 @@ struct serve_options {
 	char *mount_options; /* for libfuse and the kernel, comma-separated */
 	size_t cache_bytes;
 	bool no_xattrs;
+	bool handles;      /* answer file handles */
 	serve_log_fn *log; /* where the log goes; NULL: to syslog */
 	int control;       /* -1: none. Its other end's closing ends the mount */
 	int ready;         /* -1: none. A byte is written when the mount answers */

@@ -8,6 +8,7 @@
 #include <sys/mount.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 
 #include <msb/tree.h>
 
@@ -17,7 +18,7 @@
 #include "tree_checkout.h"
 
 #define READY_MS 10000
-#define MAX_SAID 1024
+#define MAX_SAID 4096
 
 /* A tree without any extended attribute is shown by a daemon that refuses to be asked for them:
  * the overlay above asks on every lookup, and one refusal ends that for the whole mount. */
@@ -27,6 +28,7 @@ struct daemon {
 	bool running;
 	pid_t pid;
 	int control; /* closing it ends the daemon */
+	int log;     /* what it wrote to its standard error */
 	char *path;  /* owned */
 };
 
@@ -73,6 +75,8 @@ void base_mount_free(struct base_mount *mount)
 		return;
 	for (size_t i = 0; i < FLAVOURS; i++) {
 		stop(&mount->daemons[i]);
+		if (mount->daemons[i].log > 0)
+			close(mount->daemons[i].log);
 		free(mount->daemons[i].path);
 	}
 	pthread_mutex_destroy(&mount->lock);
@@ -108,12 +112,19 @@ static char *find_program(void)
 	return strdup("msbfs");
 }
 
+/* What the daemons wrote to their log so far; "" for nothing. */
+static void read_log(const struct daemon *daemon, char text[MAX_SAID + 1])
+{
+	ssize_t n = daemon->log > 0 ? io_pread(daemon->log, text, MAX_SAID, 0) : 0;
+
+	text[n > 0 ? n : 0] = '\0';
+}
+
 /* One byte means ready; anything else that comes, or nothing in time, means it is not. */
-static int wait_ready(int control, int said, struct msb_error *err)
+static int wait_ready(struct daemon *daemon, int control, struct msb_error *err)
 {
 	struct pollfd poll_control = {control, POLLIN, 0};
 	char ready, text[MAX_SAID + 1];
-	ssize_t n;
 	int r;
 
 	do
@@ -124,48 +135,59 @@ static int wait_ready(int control, int said, struct msb_error *err)
 				     READY_MS / 1000);
 	if (r > 0 && recv(control, &ready, 1, MSG_DONTWAIT) == 1)
 		return 0;
-	n = recv(said, text, MAX_SAID, 0);
-	text[n > 0 ? n : 0] = '\0';
+	read_log(daemon, text);
 	text[strcspn(text, "\n")] = '\0';
 	return msb_error_say(err, EIO, "show the step's base as a directory: %s",
 			     *text ? text : "msbfs ended at once");
 }
 
-static int start(struct base_mount *mount, enum flavour flavour, struct msb_error *err)
+/* Makes the mount point and the log. */
+static int prepare(struct base_mount *mount, enum flavour flavour, struct msb_error *err)
 {
 	struct daemon *daemon = &mount->daemons[flavour];
-	autofree char *program = find_program();
-	char options[64];
-	int control[2], said[2], status, r;
+	autofree char *log = buffer_format("%s/base%d.log", mount->scratch, flavour);
 
 	if (!daemon->path)
 		daemon->path = buffer_format("%s/base%d", mount->scratch, flavour);
-	if (!program || !daemon->path)
+	if (!log || !daemon->path)
 		return msb_error_memory(err);
 	if (mkdir(daemon->path, 0700) < 0 && errno != EEXIST)
 		return msb_error_set(err, errno, "create directory '%s'", daemon->path);
+	if (daemon->log > 0)
+		close(daemon->log);
+	daemon->log = open(log, O_RDWR | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC, 0600);
+	return daemon->log < 0 ? msb_error_set(err, errno, "create '%s'", log) : 0;
+}
+
+static pid_t spawn(struct base_mount *mount, enum flavour flavour, int control,
+		   struct msb_error *err)
+{
+	const struct daemon *daemon = &mount->daemons[flavour];
+	autofree char *program = find_program();
+	autofree char *options =
+		buffer_format("control=%d,suid,dev%s", control, flavour == PLAIN ? ",noxattr" : "");
+	const char *const argv[] = {program,      "-f", "-o", options, msb_store_path(mount->store),
+				    daemon->path, NULL};
+	const int keep[] = {control, -1};
+	struct process_options process = {.stderr_fd = daemon->log, .keep = keep};
+
+	if (!program || !options)
+		return msb_error_memory(err);
+	return process_spawn(argv, &process, err);
+}
+
+static int start(struct base_mount *mount, enum flavour flavour, struct msb_error *err)
+{
+	struct daemon *daemon = &mount->daemons[flavour];
+	int control[2], status, r = prepare(mount, flavour, err);
+
+	if (r < 0)
+		return r;
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, control) < 0)
 		return msb_error_set(err, errno, "create a socket pair");
-	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, said) < 0) {
-		close(control[0]);
-		close(control[1]);
-		return msb_error_set(err, errno, "create a socket pair");
-	}
-	snprintf(options, sizeof(options), "control=%d,suid,dev%s", control[1],
-		 flavour == PLAIN ? ",noxattr" : "");
-	{
-		const char *const argv[] = {
-			program,      "-f", "-o", options, msb_store_path(mount->store),
-			daemon->path, NULL};
-		const int keep[] = {control[1], -1};
-		struct process_options process = {.stderr_fd = said[1], .keep = keep};
-
-		daemon->pid = process_spawn(argv, &process, err);
-	}
+	daemon->pid = spawn(mount, flavour, control[1], err);
 	close(control[1]);
-	close(said[1]);
-	r = daemon->pid < 0 ? (int)daemon->pid : wait_ready(control[0], said[0], err);
-	close(said[0]);
+	r = daemon->pid < 0 ? (int)daemon->pid : wait_ready(daemon, control[0], err);
 	if (r < 0) {
 		close(control[0]);
 		if (daemon->pid > 0) {
@@ -177,6 +199,31 @@ static int start(struct base_mount *mount, enum flavour flavour, struct msb_erro
 	daemon->control = control[0];
 	daemon->running = true;
 	return 0;
+}
+
+static bool has_ended(pid_t pid)
+{
+	siginfo_t info = {0};
+
+	return waitid(P_PID, (id_t)pid, &info, WEXITED | WNOHANG | WNOWAIT) < 0 || info.si_pid != 0;
+}
+
+char *base_mount_complaints(struct base_mount *mount)
+{
+	autobuffer said = {0};
+	char text[MAX_SAID + 1];
+
+	pthread_mutex_lock(&mount->lock);
+	for (size_t i = 0; i < FLAVOURS; i++) {
+		if (!mount->daemons[i].running)
+			continue;
+		read_log(&mount->daemons[i], text);
+		buffer_string(&said, text);
+		if (has_ended(mount->daemons[i].pid))
+			buffer_string(&said, "msbfs: ended before its time\n");
+	}
+	pthread_mutex_unlock(&mount->lock);
+	return buffer_text(&said);
 }
 
 /* A plain copy of the tree, made once a build, under another name until it is whole. With the lock

@@ -25,4 +25,8 @@ DEFINE_AUTO(struct base_mount, base_mount_free)
 int base_mount_path(struct base_mount *mount, const struct msb_digest *tree, char **ret,
 		    struct msb_error *err);
 
+/* What the daemon had to complain about so far, a line each: a damaged object, a lost blob. Owned
+ * by the caller; "" for nothing, NULL: no memory. */
+char *base_mount_complaints(struct base_mount *mount);
+
 #endif

@@ -111,6 +111,15 @@ static int run_command(struct command_root *root, const struct command_mounts *m
 	}
 }
 
+/* A command may have failed because its base could not be read: the log then says so. */
+static void tell_complaints(struct step_run *run)
+{
+	autofree char *said = base_mount_complaints(run->build->mount);
+
+	if (said && *said)
+		buffer_string(&run->log, said);
+}
+
 static int execute(struct step_run *run, struct msb_error *err)
 {
 	AUTO(command_root_done) struct command_root root;
@@ -131,10 +140,11 @@ static int execute(struct step_run *run, struct msb_error *err)
 		r = command_root_capture(&root, err);
 	if (r < 0)
 		return r;
-	if (run->exit_status != 0)
-		return msb_error_say(err, EPROTO, "the command did not succeed: exit code: %d",
-				     run->exit_status);
-	return 0;
+	if (run->exit_status == 0)
+		return 0;
+	tell_complaints(run);
+	return msb_error_say(err, EPROTO, "the command did not succeed: exit code: %d",
+			     run->exit_status);
 }
 
 static int prepare(struct step_run *run, struct msb_error *err)

@@ -209,7 +209,22 @@ an_overlay_lies_on_top() {
 	return $status
 }
 
+# The lower side of what was copied up is looked for by handle, where there are handles.
+an_overlay_survives_dropped_caches() {
+	local status=0 round
+	rm -rf upper scratch && mkdir upper scratch
+	mount -t overlay overlay -o "lowerdir=$mount/.trees/${tree#sha256:},upperdir=upper,workdir=scratch" merged ||
+		return
+	for round in 1 2 3; do
+		touch merged/usr/bin/hello && echo 3 >/proc/sys/vm/drop_caches &&
+			: >"merged/usr/new$round" || status=1
+	done
+	umount merged
+	return $status
+}
+
 a_file_handle_finds_its_file_again() {
+	stop && start -o handles || return
 	python3 - "$mount/stages/1/etc/deep/er" <<-'END'
 		import ctypes, os, sys
 		libc = ctypes.CDLL(None, use_errno=True)
