@@ -109,7 +109,7 @@ static int write_entry(struct writer *writer, const char *path, const struct msb
 	int r;
 
 	if (entry->type == MSB_SOCKET)
-		return 0; /* tar has no word for it, and a socket without its process no use */
+		return 0; /* without its process it is of no use */
 	if (!writer->whole && strncmp(entry->name, WHITEOUT, strlen(WHITEOUT)) == 0 &&
 	    entry->name_length >= strlen(WHITEOUT))
 		return msb_error_say(err, EINVAL,
@@ -156,7 +156,10 @@ static int write_difference(void *context, const struct msb_difference *differen
 	struct writer *writer = context;
 	int r;
 
-	if (difference->change == MSB_REMOVED)
+	/* tar has no word for a socket: what it replaced is gone all the same. */
+	if (difference->change == MSB_REMOVED ||
+	    (difference->change == MSB_CHANGED && difference->after->type == MSB_SOCKET &&
+	     difference->before->type != MSB_SOCKET))
 		r = write_whiteout(writer, difference->path, err);
 	else
 		r = write_entry(writer, difference->path, difference->after, err);

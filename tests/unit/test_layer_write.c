@@ -161,6 +161,53 @@ static void a_layer_holds_only_what_differs(void **state)
 	assert_true(msb_digest_equal(&after, &again));
 }
 
+/* The root of a tree with one entry put over base. */
+static struct msb_digest put_over(struct fixture *fixture, const struct msb_digest *base,
+				  const char *path, enum msb_type type)
+{
+	AUTO(tree_edit_freep) struct tree_edit *edit = NULL;
+	struct msb_entry entry = {.type = type, .mode = 0644, .nlink = 1};
+	struct msb_digest tree;
+
+	entry.digest = fixture_put(fixture, "", 0);
+	assert_ok(fixture, tree_edit_new(fixture->store, base, &edit, &fixture->err));
+	if (type)
+		assert_ok(fixture, edit_put(edit, path, &entry, &fixture->err));
+	else
+		assert_ok(fixture, edit_remove(edit, path, &fixture->err));
+	assert_ok(fixture, edit_commit(edit, fixture->writer, &tree, &fixture->err));
+	return tree;
+}
+
+static void a_socket_takes_away_what_it_replaced(void **state)
+{
+	struct fixture *fixture = *state;
+	struct msb_digest nothing = put_over(fixture, NULL, "/x", 0);
+	struct msb_digest file = put_over(fixture, NULL, "/x", MSB_FILE);
+	struct msb_digest socket = put_over(fixture, &file, "/x", MSB_SOCKET), applied;
+	autobuffer layer = {0};
+
+	write_layer(fixture, &file, &socket, &layer);
+	applied = tree_of(fixture, &file, &layer);
+	assert_true(msb_digest_equal(&applied, &nothing));
+}
+
+static void the_longest_names_can_be_removed(void **state)
+{
+	struct fixture *fixture = *state;
+	char path[257] = "/";
+	struct msb_digest nothing, file, applied;
+	autobuffer layer = {0};
+
+	memset(path + 1, 'n', 255);
+	path[256] = '\0';
+	nothing = put_over(fixture, NULL, path, 0);
+	file = put_over(fixture, NULL, path, MSB_FILE);
+	write_layer(fixture, &file, &nothing, &layer);
+	applied = tree_of(fixture, &file, &layer);
+	assert_true(msb_digest_equal(&applied, &nothing));
+}
+
 static void equal_trees_make_an_empty_layer(void **state)
 {
 	static const uint8_t zeros[1024];
@@ -311,6 +358,8 @@ int main(void)
 		TEST_IN_STORE(the_same_trees_give_the_same_bytes),
 		TEST_IN_STORE(the_bytes_of_a_layer_are_settled),
 		TEST_IN_STORE(a_layer_holds_only_what_differs),
+		TEST_IN_STORE(a_socket_takes_away_what_it_replaced),
+		TEST_IN_STORE(the_longest_names_can_be_removed),
 		TEST_IN_STORE(equal_trees_make_an_empty_layer),
 		TEST_IN_STORE(a_file_that_looks_like_a_whiteout_has_no_place_in_a_layer),
 		TEST_IN_STORE(gnu_tar_unpacks_what_is_exported),
