@@ -100,19 +100,29 @@ static void put_xattrs(struct buffer *pax, const struct msb_entry *entry)
 	}
 }
 
-static void put_records(struct buffer *pax, const struct header *header, uint64_t size)
+static void put_sparse(struct buffer *pax, const struct header *header)
+{
+	put_number(pax, "GNU.sparse.major", 1);
+	put_number(pax, "GNU.sparse.minor", 0);
+	put_record(pax, "GNU.sparse.name", header->name, strlen(header->name));
+	put_number(pax, "GNU.sparse.realsize", header->entry->size);
+}
+
+static void put_records(struct buffer *pax, const struct header *header)
 {
 	const struct msb_entry *entry = header->entry;
 	bool is_device = entry->type == MSB_CHARACTER || entry->type == MSB_BLOCK;
 
-	if (strlen(header->name) > sizeof(((struct ustar *)0)->name))
+	if (header->has_map)
+		put_sparse(pax, header);
+	else if (strlen(header->name) > sizeof(((struct ustar *)0)->name))
 		put_record(pax, "path", header->name, strlen(header->name));
 	if (header->link && strlen(header->link) > sizeof(((struct ustar *)0)->link))
 		put_record(pax, "linkpath", header->link, strlen(header->link));
 	if (entry->type == MSB_SYMLINK && entry->size > sizeof(((struct ustar *)0)->link))
 		put_record(pax, "linkpath", entry->target, entry->size);
-	if (size > MOST_OCTAL_12)
-		put_number(pax, "size", size);
+	if (header->size > MOST_OCTAL_12)
+		put_number(pax, "size", header->size);
 	if (entry->uid > MOST_OCTAL_8)
 		put_number(pax, "uid", entry->uid);
 	if (entry->gid > MOST_OCTAL_8)
@@ -168,20 +178,23 @@ int header_append(struct buffer *ret, const struct header *header, struct msb_er
 {
 	const struct msb_entry *entry = header->entry;
 	bool is_device = entry->type == MSB_CHARACTER || entry->type == MSB_BLOCK;
-	uint64_t size = header->has_content ? entry->size : 0;
 	struct ustar block = {.type = type_of(header)};
 	autobuffer pax = {0};
 
-	put_records(&pax, header, size);
+	put_records(&pax, header);
 	if (!buffer_ok(&pax))
 		return msb_error_memory(err);
 	if (pax.size > 0)
 		put_pax(ret, header, &pax);
-	put_text(block.name, sizeof(block.name), header->name, strlen(header->name));
+	/* A reader that does not know sparse files must not take map and pieces for the file. */
+	if (header->has_map)
+		strcpy(block.name, "GNUSparseFile.0/");
+	put_text(block.name + strlen(block.name), sizeof(block.name) - strlen(block.name),
+		 header->name, strlen(header->name));
 	put_octal(block.mode, sizeof(block.mode), entry->mode);
 	put_octal(block.uid, sizeof(block.uid), limited(entry->uid, MOST_OCTAL_8));
 	put_octal(block.gid, sizeof(block.gid), limited(entry->gid, MOST_OCTAL_8));
-	put_octal(block.size, sizeof(block.size), limited(size, MOST_OCTAL_12));
+	put_octal(block.size, sizeof(block.size), limited(header->size, MOST_OCTAL_12));
 	put_octal(block.mtime, sizeof(block.mtime),
 		  entry->mtime_sec < 0 ? 0 : limited((uint64_t)entry->mtime_sec, MOST_OCTAL_12));
 	if (header->link)

@@ -101,12 +101,28 @@ void acl_encode(struct archive_entry *from, int kind, struct buffer *ret);
 int content_read(struct archive *archive, struct store_writer *writer, uint64_t limit,
 		 uint8_t *gather, struct msb_entry *entry, struct msb_error *err);
 
+/* sparse.c: the pieces of a file that are no holes. */
+struct extent {
+	uint64_t offset, size;
+};
+struct sparse_map {
+	struct extent *extents; /* owned */
+	size_t count, capacity;
+	uint64_t data;      /* bytes of all pieces */
+	struct buffer text; /* as it stands in the archive, whole blocks */
+};
+#define autosparsemap __attribute__((cleanup(sparse_map_done))) struct sparse_map
+int sparse_map_make(struct msb_store *store, const struct msb_digest *digest,
+		    struct sparse_map *ret, struct msb_error *err);
+void sparse_map_done(struct sparse_map *map);
+
 /* header.c: the header blocks of one entry, with pax records where ustar does not do. */
 struct header {
 	const char *name; /* with a slash at the end for a directory */
 	const char *link; /* hard link: the other name */
 	const struct msb_entry *entry;
-	bool has_content; /* else size 0 is said */
+	uint64_t size; /* of what follows in the archive */
+	bool has_map;  /* what follows is a sparse file's map and pieces (sparse.c) */
 };
 int header_append(struct buffer *ret, const struct header *header, struct msb_error *err);
 

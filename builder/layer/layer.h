@@ -80,8 +80,9 @@ struct layer_sink {
 /*
  * Writes the layer that turns tree parent (NULL: nothing) into tree: entries in path order,
  * ustar with pax headers where needed (times below the second, long names, large numbers,
- * SCHILY.xattr), hard links after the first of their names, whiteouts before what replaces them.
- * The same trees always give the same bytes.
+ * SCHILY.xattr, GNU.sparse 1.0), hard links after the first of their names, whiteouts before what
+ * replaces them. Sockets are left out. The same trees always give the same bytes. -EINVAL for a
+ * file whose own name is that of a whiteout.
  */
 int layer_write(struct msb_store *store, const struct msb_digest *parent,
 		const struct msb_digest *tree, const struct layer_sink *sink,

@@ -128,7 +128,7 @@ static int walk_parent(struct place *place, const char *name, size_t length, str
 
 int place_find(struct place *place, const char *name, const char **ret, struct msb_error *err)
 {
-	size_t length = strnlen(name, LONGEST_PATH + 1), base;
+	size_t length = strnlen(name, LONGEST_PATH + 1), base, part;
 	bool literal;
 	int r;
 
@@ -138,12 +138,12 @@ int place_find(struct place *place, const char *name, const char **ret, struct m
 		length--;
 	for (base = length; base > 0 && name[base - 1] != '/'; base--)
 		;
-	if (path_is_name(name + base, length - base)) {
+	part = length - base;
+	if (part > 2 || path_is_name(name + base, part)) {
+		/* Too long a name is refused by the edit, unless it is only a whiteout's. */
 		r = walk_parent(place, name, base, err);
 		buffer_char(&place->path, '/');
-		buffer_append(&place->path, name + base, length - base);
-	} else if (length - base > 2) {
-		return msb_error_set(err, ENAMETOOLONG, "its path");
+		buffer_append(&place->path, name + base, part);
 	} else {
 		/* "", ".", "..": a directory that is there */
 		place->parent.size = 0;

@@ -45,34 +45,28 @@ static void pad(struct buffer *out, uint64_t size)
 	buffer_append(out, zeros, (size_t)(-size % TAR_BLOCK));
 }
 
-/* One read of the store for most files, several for large ones. */
-static int write_content(struct writer *writer, const struct msb_entry *entry,
-			 struct msb_error *err)
+/* A piece of the content. One read of the store for most files, several for large ones. */
+static int write_extent(struct writer *writer, const struct msb_digest *digest,
+			const struct msb_location *location, struct extent extent,
+			struct msb_error *err)
 {
-	struct msb_location location;
-	uint64_t offset = 0;
-	int r = msb_store_locate(writer->store, &entry->digest, &location, err);
-
-	if (r < 0)
-		return r;
-	if (location.size != entry->size)
-		return msb_error_say(err, EBADMSG, "its content has another size");
-	while (offset < entry->size) {
-		uint64_t rest = entry->size - offset;
-		size_t want = rest < PIECE_SIZE ? (size_t)rest : PIECE_SIZE;
+	while (extent.size > 0) {
+		size_t want = extent.size < PIECE_SIZE ? (size_t)extent.size : PIECE_SIZE;
 		bool gather = writer->out.size + want <= PIECE_SIZE;
 		uint8_t *bytes = gather ? buffer_reserve(&writer->out, want) : writer->piece;
 		ssize_t n;
+		int r;
 
 		if (!bytes)
 			return msb_error_memory(err);
-		n = msb_store_read(writer->store, &entry->digest, &location, bytes, want, offset,
+		n = msb_store_read(writer->store, digest, location, bytes, want, extent.offset,
 				   err);
 		if (n < 0)
 			return (int)n;
 		if ((size_t)n != want)
 			return msb_error_say(err, EBADMSG, "its content is cut short");
-		offset += want;
+		extent.offset += want;
+		extent.size -= want;
 		if (gather) {
 			writer->out.size += want;
 			continue;
@@ -83,8 +77,36 @@ static int write_content(struct writer *writer, const struct msb_entry *entry,
 		if (r < 0)
 			return r;
 	}
-	pad(&writer->out, entry->size);
 	return 0;
+}
+
+static int write_file(struct writer *writer, struct header *header, struct msb_error *err)
+{
+	const struct msb_entry *entry = header->entry;
+	struct extent whole = {0, entry->size};
+	struct msb_location location;
+	autosparsemap map = {0};
+	int r = msb_store_locate(writer->store, &entry->digest, &location, err);
+
+	if (r < 0)
+		return r;
+	if (location.size != entry->size)
+		return msb_error_say(err, EBADMSG, "its content has another size");
+	if (entry->sparse)
+		r = sparse_map_make(writer->store, &entry->digest, &map, err);
+	/* Holes too small to be seen are not worth a map. */
+	header->has_map = entry->sparse && map.data < entry->size;
+	header->size = header->has_map ? map.text.size + map.data : entry->size;
+	if (r >= 0)
+		r = header_append(&writer->out, header, err);
+	if (r >= 0 && !header->has_map)
+		r = write_extent(writer, &entry->digest, &location, whole, err);
+	if (r >= 0 && header->has_map)
+		buffer_append(&writer->out, map.text.bytes, map.text.size);
+	for (size_t i = 0; r >= 0 && header->has_map && i < map.count; i++)
+		r = write_extent(writer, &entry->digest, &location, map.extents[i], err);
+	pad(&writer->out, header->size);
+	return r;
 }
 
 /* The name in the archive: "etc/passwd", "etc/", "./" for the root. */
@@ -109,7 +131,7 @@ static int write_entry(struct writer *writer, const char *path, const struct msb
 	int r;
 
 	if (entry->type == MSB_SOCKET)
-		return 0; /* tar has no word for it, and a socket without its process no use */
+		return 0; /* without its process it is of no use */
 	if (!writer->whole && strncmp(entry->name, WHITEOUT, strlen(WHITEOUT)) == 0 &&
 	    entry->name_length >= strlen(WHITEOUT))
 		return msb_error_say(err, EINVAL,
@@ -125,10 +147,10 @@ static int write_entry(struct writer *writer, const char *path, const struct msb
 		    names_add(&writer->written, &entry->link, sizeof(entry->link), header.name) < 0)
 			return msb_error_memory(err);
 	}
-	header.has_content = entry->type == MSB_FILE && !header.link;
-	r = header_append(&writer->out, &header, err);
-	if (r >= 0 && header.has_content)
-		r = write_content(writer, entry, err);
+	if (entry->type == MSB_FILE && !header.link)
+		r = write_file(writer, &header, err);
+	else
+		r = header_append(&writer->out, &header, err);
 	if (r >= 0 && writer->out.size >= PIECE_SIZE / 2)
 		r = flush(writer, err);
 	return r;
@@ -156,7 +178,10 @@ static int write_difference(void *context, const struct msb_difference *differen
 	struct writer *writer = context;
 	int r;
 
-	if (difference->change == MSB_REMOVED)
+	/* tar has no word for a socket: what it replaced is gone all the same. */
+	if (difference->change == MSB_REMOVED ||
+	    (difference->change == MSB_CHANGED && difference->after->type == MSB_SOCKET &&
+	     difference->before->type != MSB_SOCKET))
 		r = write_whiteout(writer, difference->path, err);
 	else
 		r = write_entry(writer, difference->path, difference->after, err);
@@ -248,7 +273,7 @@ int layer_begin_member(const struct layer_sink *sink, const char *name, uint64_t
 		       struct msb_error *err)
 {
 	struct msb_entry entry = {.type = MSB_FILE, .mode = 0644, .size = size, .nlink = 1};
-	struct header header = {.name = name, .entry = &entry, .has_content = true};
+	struct header header = {.name = name, .entry = &entry, .size = size};
 	autobuffer out = {0};
 	int r = header_append(&out, &header, err);
 

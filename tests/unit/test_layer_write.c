@@ -161,6 +161,86 @@ static void a_layer_holds_only_what_differs(void **state)
 	assert_true(msb_digest_equal(&after, &again));
 }
 
+static void holes_survive_and_take_no_room(void **state)
+{
+	struct fixture *fixture = *state;
+	autobuffer tar = {0}, layer = {0}, list = {0}, packed = {0};
+	struct msb_digest tree, again;
+	autofree char *text = NULL;
+
+	/* Over STORE_LARGE and under it; a hole at the end, in front, all over. */
+	run_filter("sh -c 'd=$(mktemp -d) && printf begin >$d/f && truncate -s 3M $d/f &&"
+		   " printf end >>$d/f && truncate -s 65536 $d/g && printf x >$d/h &&"
+		   " truncate -s 2M $d/h && truncate -s 40960 $d/i && printf x >>$d/i &&"
+		   " tar -C $d -S --format=posix --mtime=@1.5 --owner=0 --group=0 -cf - f g h i;"
+		   " rm -r $d'",
+		   "", 0, &tar);
+	tree = tree_of(fixture, NULL, &tar);
+	text = text_of_tree(fixture, &tree);
+	assert_non_null(strstr(text, "sparse=4099\n"));
+	write_layer(fixture, NULL, &tree, &layer);
+	assert_true(layer.size < 40000);
+	again = tree_of(fixture, NULL, &layer);
+	assert_true(msb_digest_equal(&tree, &again));
+	run_filter("tar -tvf - --full-time", layer.bytes, layer.size, &list);
+	buffer_u8(&list, '\0');
+	assert_non_null(strstr((char *)list.bytes, " 3145731 "));
+	assert_non_null(strstr((char *)list.bytes, " 2097152 "));
+	/* Through GNU tar's hands. */
+	run_filter("sh -c 'd=$(mktemp -d) && tar -C $d -xSf - &&"
+		   " tar -C $d -S --format=posix --owner=0 --group=0 -cf - f g h i; rm -r $d'",
+		   layer.bytes, layer.size, &packed);
+	again = tree_of(fixture, NULL, &packed);
+	assert_true(msb_digest_equal(&tree, &again));
+}
+
+/* The root of a tree with one entry put over base. */
+static struct msb_digest put_over(struct fixture *fixture, const struct msb_digest *base,
+				  const char *path, enum msb_type type)
+{
+	AUTO(tree_edit_freep) struct tree_edit *edit = NULL;
+	struct msb_entry entry = {.type = type, .mode = 0644, .nlink = 1};
+	struct msb_digest tree;
+
+	entry.digest = fixture_put(fixture, "", 0);
+	assert_ok(fixture, tree_edit_new(fixture->store, base, &edit, &fixture->err));
+	if (type)
+		assert_ok(fixture, edit_put(edit, path, &entry, &fixture->err));
+	else
+		assert_ok(fixture, edit_remove(edit, path, &fixture->err));
+	assert_ok(fixture, edit_commit(edit, fixture->writer, &tree, &fixture->err));
+	return tree;
+}
+
+static void a_socket_takes_away_what_it_replaced(void **state)
+{
+	struct fixture *fixture = *state;
+	struct msb_digest nothing = put_over(fixture, NULL, "/x", 0);
+	struct msb_digest file = put_over(fixture, NULL, "/x", MSB_FILE);
+	struct msb_digest socket = put_over(fixture, &file, "/x", MSB_SOCKET), applied;
+	autobuffer layer = {0};
+
+	write_layer(fixture, &file, &socket, &layer);
+	applied = tree_of(fixture, &file, &layer);
+	assert_true(msb_digest_equal(&applied, &nothing));
+}
+
+static void the_longest_names_can_be_removed(void **state)
+{
+	struct fixture *fixture = *state;
+	char path[257] = "/";
+	struct msb_digest nothing, file, applied;
+	autobuffer layer = {0};
+
+	memset(path + 1, 'n', 255);
+	path[256] = '\0';
+	nothing = put_over(fixture, NULL, path, 0);
+	file = put_over(fixture, NULL, path, MSB_FILE);
+	write_layer(fixture, &file, &nothing, &layer);
+	applied = tree_of(fixture, &file, &layer);
+	assert_true(msb_digest_equal(&applied, &nothing));
+}
+
 static void equal_trees_make_an_empty_layer(void **state)
 {
 	static const uint8_t zeros[1024];
@@ -311,6 +391,9 @@ int main(void)
 		TEST_IN_STORE(the_same_trees_give_the_same_bytes),
 		TEST_IN_STORE(the_bytes_of_a_layer_are_settled),
 		TEST_IN_STORE(a_layer_holds_only_what_differs),
+		TEST_IN_STORE(holes_survive_and_take_no_room),
+		TEST_IN_STORE(a_socket_takes_away_what_it_replaced),
+		TEST_IN_STORE(the_longest_names_can_be_removed),
 		TEST_IN_STORE(equal_trees_make_an_empty_layer),
 		TEST_IN_STORE(a_file_that_looks_like_a_whiteout_has_no_place_in_a_layer),
 		TEST_IN_STORE(gnu_tar_unpacks_what_is_exported),
