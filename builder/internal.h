@@ -23,5 +23,8 @@ int open_store(const char *root, struct msb_store **ret, struct msb_error *err);
 /* refs.c */
 int find_place(struct msb_store *store, const char *ref, struct msb_place *ret,
 	       struct msb_error *err);
+/* The newest build that has any tree, as the mount's stages/ shows it. -ENOENT without a sentence
+ * where there is none. */
+int find_newest_build(struct msb_store *store, int64_t *ret, struct msb_error *err);
 
 #endif

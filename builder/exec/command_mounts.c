@@ -124,6 +124,15 @@ int command_mounts_add_file(struct command_mounts *mounts, struct command_root *
 			needs_stub ? steal(&place) : strdup(target), true, err);
 }
 
+int command_mounts_bind(struct command_mounts *mounts, struct command_root *root,
+			const char *source, const char *target, struct msb_error *err)
+{
+	autofree char *place = NULL;
+	int r = command_root_stub(root, target, false, &place, err);
+
+	return r < 0 ? r : add_bind(mounts, strdup(source), steal(&place), true, err);
+}
+
 /* A writable bind: what is written lands in an upper side that nobody captures. */
 static int overlay_on(struct command_mounts *mounts, struct command_root *root, size_t index,
 		      const char *lower, char **ret, struct msb_error *err)

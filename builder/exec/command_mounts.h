@@ -41,4 +41,8 @@ int command_mounts_add_file(struct command_mounts *mounts, struct command_root *
 			    const char *name, const void *bytes, size_t size, mode_t mode,
 			    const char *target, bool needs_stub, struct msb_error *err);
 
+/* A file of the host's, bound read-only at a path of the root. */
+int command_mounts_bind(struct command_mounts *mounts, struct command_root *root,
+			const char *source, const char *target, struct msb_error *err);
+
 #endif

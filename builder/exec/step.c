@@ -319,6 +319,19 @@ static void step_run_done(struct step_run *run)
 	buffer_done(&run->log);
 }
 
+/* What the key was made of, and the arguments in effect. Owned; NULL: no memory. */
+static char *recorded_definition(const struct step_run *run)
+{
+	autofree char *arguments = plan_step_arguments(run->step);
+	autobuffer text = {0};
+
+	if (!arguments)
+		return NULL;
+	buffer_append(&text, run->definition.bytes, run->definition.size);
+	buffer_string(&text, arguments);
+	return buffer_text(&text);
+}
+
 int build_run_step(struct build *build, struct stage_run *stage, const struct step *step,
 		   struct msb_error *err)
 {
@@ -339,8 +352,7 @@ int build_run_step(struct build *build, struct stage_run *stage, const struct st
 	r = do_step(&run, &record, &cached, &failure);
 	if (r < 0)
 		record.state = MSB_FAILED;
-	definition = strndup(run.definition.bytes ? (const char *)run.definition.bytes : "",
-			     run.definition.size);
+	definition = recorded_definition(&run);
 	if (!definition)
 		return msb_error_memory(err);
 	record.definition = definition;

@@ -415,6 +415,23 @@ int msb_copy_out(const char *root, const char *ref, const char *path, const char
 	return 0;
 }
 
+int msb_debug(const char *root, const struct msb_debug_options *options, int *ret_status,
+	      struct msb_error *err)
+{
+	(void)root;
+	if (options->ref && strcmp(options->ref, "absent") == 0)
+		return msb_error_say(err, ENOENT, "there is no tree 'absent'");
+	printf("ref %s, user %s, network %s%s%s%s\n", options->ref ? options->ref : "-",
+	       options->user ? options->user : "-", options->network ? options->network : "-",
+	       options->before ? ", before" : "", options->busybox ? ", with busybox" : "",
+	       options->terminal ? ", terminal" : "");
+	for (const char *const *word = options->argv; word && *word; word++)
+		printf("word %s\n", *word);
+	fflush(stdout);
+	*ret_status = 7;
+	return 0;
+}
+
 int msb_export(const char *root, const char *ref, int fd, struct msb_error *err)
 {
 	return msb_image_save(root, &ref, 1, fd, err);
