@@ -252,3 +252,32 @@ int find_place(struct msb_store *store, const char *text, struct msb_place *ret,
 			     "'msb images' list them)",
 			     text);
 }
+
+int find_steps(struct msb_store *store, const char *ref, struct steps_ref *ret,
+	       struct msb_error *err)
+{
+	struct msb_place place;
+	struct msb_build *build;
+	long id = 0;
+	int r = ref ? find_place(store, ref, &place, err) : -ENOENT;
+
+	/* A plain number is a stage where there is one of that number, else a build. */
+	if (r >= 0 && place.build > 0) {
+		bool one = strpbrk(ref, "@:") != NULL;
+
+		*ret = (struct steps_ref){place.build, place.stage, one ? place.step : 0};
+		return 0;
+	}
+	if (r >= 0)
+		return msb_error_say(err, EINVAL, "'%s' is an image: only builds have steps", ref);
+	if (r != -ENOENT || (ref && (!parse_number(ref, strlen(ref), INT32_MAX, &id) || id == 0)))
+		return r;
+	r = msb_records_build(store, id, &build, err);
+	if (r == -ENOENT && !ref)
+		return msb_error_say(err, ENOENT, "nothing was built yet");
+	if (r < 0)
+		return r;
+	*ret = (struct steps_ref){build->id, SIZE_MAX, 0};
+	msb_builds_free(build, 1);
+	return 0;
+}

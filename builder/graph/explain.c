@@ -41,7 +41,7 @@ static const struct row {
 	{"network", "the network", VALUE},
 	{"insecure", "--security", VALUE},
 	{"from", "the kind of source", VALUE},
-	{"name", "a source's name", VALUE},
+	{"name", "", SILENT}, /* "source" has it too */
 	{"path", "a source's path", VALUE},
 	{"source", "a source", VALUE},
 	{"file", "a file in the Dockerfile", DIGEST},

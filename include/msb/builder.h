@@ -35,7 +35,8 @@ struct msb_build_options {
 	const char *platform;               /* NULL: this machine's */
 	const char *network;                /* of RUN: NULL or "default", "host", "none" */
 	bool no_cache;
-	size_t jobs; /* stages built at once; 0: one a core */
+	bool explain; /* a note for each step that missed the cache: what differed */
+	size_t jobs;  /* stages built at once; 0: one a core */
 };
 
 enum msb_event_kind {
@@ -163,6 +164,33 @@ struct msb_debug_options {
  */
 int msb_debug(const char *root, const struct msb_debug_options *options, int *ret_status,
 	      struct msb_error *err);
+
+/* What differs from the most similar step of an earlier build. */
+struct msb_reason {
+	const char *component;      /* of the step's definition: "env", "content", "tree"… */
+	const char *before, *after; /* its value; NULL: none, or none that says anything */
+	const char *text;           /* "argument VERSION changed from '1' to '2'" */
+};
+
+/* Borrowed, valid during the call. */
+struct msb_explained {
+	int64_t build;
+	const char *stage; /* name or number */
+	size_t step, steps;
+	const char *text;     /* the instruction with its values */
+	enum msb_state state; /* MSB_CACHED: a hit, without reasons */
+	bool is_base;         /* a FROM: it is looked up, neither hit nor miss */
+	int64_t compared;     /* the earlier build that it is compared with; 0: none */
+	const struct msb_reason *reasons;
+	size_t reason_count;
+};
+typedef int (*msb_explain_fn)(void *context, const struct msb_explained *step,
+			      struct msb_error *err);
+
+/* Why steps missed the cache: of a build ("7"; NULL: the newest), a stage ("build", "7/build") or
+ * one ("build@4"). A negative return of each ends it. */
+int msb_explain(const char *root, const char *ref, msb_explain_fn each, void *context,
+		struct msb_error *err);
 
 /* --- The store and the host ---------------------------------------------------------------- */
 

@@ -13,6 +13,7 @@ const struct command commands[] = {
 	{"builds", NULL, NULL, "Building", "List builds", run_builds},
 	{"stages", NULL, NULL, "Building", "List the stages of a build", run_stages},
 	{"log", NULL, NULL, "Building", "Show what a step, a stage or a build printed", run_log},
+	{"explain", NULL, NULL, "Building", "Say why steps missed the cache", run_explain},
 
 	{"mount", NULL, NULL, "Looking into trees", "Show stages, images and builds as directories",
 	 run_mount},
