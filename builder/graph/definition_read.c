@@ -53,9 +53,12 @@ static int add_line(struct definition *definition, const char *line, size_t leng
 	const char *blank = memchr(line, ' ', length);
 	size_t name = blank ? (size_t)(blank - line) : length;
 	size_t skip = blank ? name + 1 : length;
-	struct component *grown;
+	size_t count = definition->count;
+	struct component *grown = definition->components;
 
-	grown = reallocarray(definition->components, definition->count + 1, sizeof(*grown));
+	/* There is room up to the next power of two. */
+	if ((count & (count - 1)) == 0)
+		grown = reallocarray(grown, count ? count * 2 : 1, sizeof(*grown));
 	if (!grown)
 		return -ENOMEM;
 	definition->components = grown;
