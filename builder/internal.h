@@ -23,5 +23,19 @@ int open_store(const char *root, struct msb_store **ret, struct msb_error *err);
 /* refs.c */
 int find_place(struct msb_store *store, const char *ref, struct msb_place *ret,
 	       struct msb_error *err);
+/* Steps of a build: all (stage SIZE_MAX), a stage's (step 0), or one. */
+struct steps_ref {
+	int64_t build;
+	size_t stage;
+	size_t step;
+};
+
+/* "7", "build", "7/build", "build@4"; NULL: the newest build. */
+int find_steps(struct msb_store *store, const char *ref, struct steps_ref *ret,
+	       struct msb_error *err);
+
+/* The newest build that has any tree, as the mount's stages/ shows it. -ENOENT without a sentence
+ * where there is none. */
+int find_newest_build(struct msb_store *store, int64_t *ret, struct msb_error *err);
 
 #endif

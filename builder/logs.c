@@ -70,26 +70,10 @@ static int write_build(struct msb_store *store, int64_t build, size_t stage, siz
 int msb_log(const char *root, const char *ref, int fd, struct msb_error *err)
 {
 	AUTO(msb_store_closep) struct msb_store *store = NULL;
-	struct msb_place place;
-	struct msb_build *build;
-	char *end;
-	long long id = strtoll(ref, &end, 10);
+	struct steps_ref steps;
 	int r = open_store(root, &store, err);
 
-	if (r < 0)
-		return r;
-	/* A plain number is a stage where there is one of that number, else a build. */
-	r = find_place(store, ref, &place, err);
-	if (r >= 0 && place.build > 0)
-		return write_build(store, place.build, place.stage,
-				   strchr(ref, '@') ? place.step : 0, fd, err);
 	if (r >= 0)
-		return msb_error_say(err, EINVAL, "'%s' is an image: only builds have logs", ref);
-	if (r != -ENOENT || !*ref || *end || id <= 0)
-		return r;
-	r = msb_records_build(store, id, &build, err);
-	if (r < 0)
-		return r;
-	msb_builds_free(build, 1);
-	return write_build(store, id, SIZE_MAX, 0, fd, err);
+		r = find_steps(store, ref, &steps, err);
+	return r < 0 ? r : write_build(store, steps.build, steps.stage, steps.step, fd, err);
 }

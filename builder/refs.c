@@ -1,5 +1,5 @@
-/* The words that name a tree: "build", "0", "build@4", "7/build@4", "image:node", "tree:sha256:…".
- */
+/* The words that name a tree: "build", "0", "build@4", "7/build@4", "image:node", "tree:sha256:…",
+ * "Dockerfile:17". */
 #include <ctype.h>
 #include <errno.h>
 #include <stdlib.h>
@@ -64,8 +64,7 @@ static bool is_stage(const struct msb_stage *stage, const char *name)
 	return parse_number(name, strlen(name), INT32_MAX, &index) && (size_t)index == stage->index;
 }
 
-/* The newest build that has any tree, as the mount's stages/ shows it. */
-static int newest_build(struct msb_store *store, int64_t *ret, struct msb_error *err)
+int find_newest_build(struct msb_store *store, int64_t *ret, struct msb_error *err)
 {
 	struct msb_build *builds;
 	size_t count;
@@ -120,7 +119,7 @@ static int find_stage(struct msb_store *store, const struct ref *ref, struct msb
 	struct msb_stage *stages, *found = NULL;
 	int64_t build = ref->build;
 	size_t count;
-	int r = build ? 0 : newest_build(store, &build, err);
+	int r = build ? 0 : find_newest_build(store, &build, err);
 
 	if (r >= 0)
 		r = msb_records_stages(store, build, &stages, &count, err);
@@ -153,6 +152,63 @@ static int find_image(struct msb_store *store, const char *name, struct msb_plac
 	return 0;
 }
 
+/* The last step that has a tree and stands on that line; *ret stays as it is without one. */
+static int find_line_in(struct msb_store *store, const struct msb_stage *stage, long line,
+			struct msb_place *ret, struct msb_error *err)
+{
+	struct msb_step *steps;
+	size_t count;
+	int r = msb_records_steps(store, stage->build, stage->index, &steps, &count, err);
+
+	if (r < 0)
+		return r;
+	for (size_t i = 0; i < count; i++)
+		if (steps[i].has_tree && steps[i].line <= line && line <= steps[i].end_line)
+			*ret = (struct msb_place){steps[i].tree, stage->build, stage->index,
+						  steps[i].number};
+	msb_steps_free(steps, count);
+	return 0;
+}
+
+/* "Dockerfile:17" where the newest build's file has that name; -ENOENT without a sentence for
+ * everything else. */
+static int find_line(struct msb_store *store, const char *text, struct msb_place *ret,
+		     struct msb_error *err)
+{
+	const char *colon = strrchr(text, ':');
+	struct msb_build *build;
+	struct msb_stage *stages;
+	int64_t newest;
+	size_t count;
+	long line;
+	int r;
+
+	if (!colon || !parse_number(colon + 1, strlen(colon + 1), INT32_MAX, &line))
+		return -ENOENT;
+	r = find_newest_build(store, &newest, err);
+	if (r >= 0)
+		r = msb_records_build(store, newest, &build, err);
+	if (r < 0)
+		return r;
+	if (!build->dockerfile_name || strlen(build->dockerfile_name) != (size_t)(colon - text) ||
+	    strncmp(build->dockerfile_name, text, (size_t)(colon - text)) != 0)
+		r = -ENOENT;
+	msb_builds_free(build, 1);
+	if (r >= 0)
+		r = msb_records_stages(store, newest, &stages, &count, err);
+	if (r < 0)
+		return r;
+	*ret = (struct msb_place){0};
+	for (size_t i = 0; r >= 0 && i < count; i++)
+		r = find_line_in(store, &stages[i], line, ret, err);
+	msb_stages_free(stages, count);
+	if (r >= 0 && !ret->build)
+		return msb_error_say(err, ENOENT,
+				     "no step that build %lld came to is on line %ld of '%.*s'",
+				     (long long)newest, line, (int)(colon - text), text);
+	return r;
+}
+
 int find_place(struct msb_store *store, const char *text, struct msb_place *ret,
 	       struct msb_error *err)
 {
@@ -182,6 +238,12 @@ int find_place(struct msb_store *store, const char *text, struct msb_place *ret,
 			return r;
 		}
 	}
+	r = find_line(store, text, ret, &said);
+	if (r >= 0 || said.code) {
+		if (err)
+			*err = said;
+		return r;
+	}
 	r = find_image(store, text, ret, &said);
 	if (r >= 0)
 		return 0;
@@ -189,4 +251,33 @@ int find_place(struct msb_store *store, const char *text, struct msb_place *ret,
 			     "'%s' names neither a stage of a build nor an image ('msb stages' and "
 			     "'msb images' list them)",
 			     text);
+}
+
+int find_steps(struct msb_store *store, const char *ref, struct steps_ref *ret,
+	       struct msb_error *err)
+{
+	struct msb_place place;
+	struct msb_build *build;
+	long id = 0;
+	int r = ref ? find_place(store, ref, &place, err) : -ENOENT;
+
+	/* A plain number is a stage where there is one of that number, else a build. */
+	if (r >= 0 && place.build > 0) {
+		bool one = strpbrk(ref, "@:") != NULL;
+
+		*ret = (struct steps_ref){place.build, place.stage, one ? place.step : 0};
+		return 0;
+	}
+	if (r >= 0)
+		return msb_error_say(err, EINVAL, "'%s' is an image: only builds have steps", ref);
+	if (r != -ENOENT || (ref && (!parse_number(ref, strlen(ref), INT32_MAX, &id) || id == 0)))
+		return r;
+	r = msb_records_build(store, id, &build, err);
+	if (r == -ENOENT && !ref)
+		return msb_error_say(err, ENOENT, "nothing was built yet");
+	if (r < 0)
+		return r;
+	*ret = (struct steps_ref){build->id, SIZE_MAX, 0};
+	msb_builds_free(build, 1);
+	return 0;
 }

@@ -124,6 +124,15 @@ int command_mounts_add_file(struct command_mounts *mounts, struct command_root *
 			needs_stub ? steal(&place) : strdup(target), true, err);
 }
 
+int command_mounts_bind(struct command_mounts *mounts, struct command_root *root,
+			const char *source, const char *target, struct msb_error *err)
+{
+	autofree char *place = NULL;
+	int r = command_root_stub(root, target, false, &place, err);
+
+	return r < 0 ? r : add_bind(mounts, strdup(source), steal(&place), true, err);
+}
+
 /* A writable bind: what is written lands in an upper side that nobody captures. */
 static int overlay_on(struct command_mounts *mounts, struct command_root *root, size_t index,
 		      const char *lower, char **ret, struct msb_error *err)
@@ -163,10 +172,10 @@ static int attach_bind(struct command_mounts *mounts, struct command_root *root,
 	autofree char *writable = NULL;
 	struct msb_found found;
 	bool directory;
-	int r = base_mount_path(root->run->build->mount, tree, &shown, err);
+	int r = base_mount_path(root->ground.mount, tree, &shown, err);
 
 	if (r >= 0)
-		r = msb_tree_find(root->run->build->store, tree, "/0", 0, &found, err);
+		r = msb_tree_find(root->ground.store, tree, "/0", 0, &found, err);
 	if (r < 0)
 		return r;
 	directory = found.entry.type == MSB_DIRECTORY;
@@ -195,12 +204,11 @@ static int attach_cache(struct command_mounts *mounts, struct command_root *root
 	int lock = -1, *grown, r = 0;
 
 	if (mount->from.kind != SOURCE_SCRATCH) {
-		r = base_mount_path(root->run->build->mount, tree, &shown, err);
+		r = base_mount_path(root->ground.mount, tree, &shown, err);
 		initial = shown ? path_join(shown, "0") : NULL;
 	}
 	if (r >= 0)
-		r = cache_directory_take(root->run->build->store, mount, initial, &path, &lock,
-					 err);
+		r = cache_directory_take(root->ground.store, mount, initial, &path, &lock, err);
 	if (r < 0)
 		return r;
 	grown = reallocarray(mounts->locks, mounts->lock_count + 1, sizeof(*grown));
@@ -276,11 +284,12 @@ static int attach_secret_file(struct command_mounts *mounts, struct command_root
 	return r < 0 ? r : add_bind(mounts, steal(&file), steal(&place), true, err);
 }
 
-static int attach_secret(struct command_mounts *mounts, struct command_root *root, size_t index,
-			 const struct run_mount *mount, struct msb_error *err)
+static int attach_secret(struct command_mounts *mounts, struct command_root *root,
+			 const char *const *secrets, size_t index, const struct run_mount *mount,
+			 struct msb_error *err)
 {
 	autobuffer secret = {0};
-	int r = secret_find(root->run->build->options->secrets, mount->id, &secret, err);
+	int r = secret_find(secrets, mount->id, &secret, err);
 
 	if (r == -ENOENT && !mount->required)
 		return 0;
@@ -299,11 +308,12 @@ static int attach_secret(struct command_mounts *mounts, struct command_root *roo
 }
 
 static int attach_agent(struct command_mounts *mounts, struct command_root *root,
-			const struct run_mount *mount, struct msb_error *err)
+			const char *const *agents, const struct run_mount *mount,
+			struct msb_error *err)
 {
 	autofree char *place = NULL;
 	autofree char *socket = NULL;
-	int r = agent_find(root->run->build->options->agents, mount->id, &socket, err);
+	int r = agent_find(agents, mount->id, &socket, err);
 
 	if (r == -ENOENT && !mount->required)
 		return 0;
@@ -315,7 +325,7 @@ static int attach_agent(struct command_mounts *mounts, struct command_root *root
 }
 
 /* msbfs is another process: it sees what was selected only when it is published. */
-static int publish_selected(struct step_run *run, struct msb_error *err)
+static int publish_selected(const struct step_run *run, struct msb_error *err)
 {
 	int r = 0;
 
@@ -329,10 +339,12 @@ static int publish_selected(struct step_run *run, struct msb_error *err)
 }
 
 int command_mounts_attach(struct command_mounts *mounts, struct command_root *root,
-			  const struct msb_digest *trees, struct msb_error *err)
+			  const struct step_run *run, const struct msb_digest *trees,
+			  struct msb_error *err)
 {
-	const struct run_step *step = &root->run->step->run;
-	int r = publish_selected(root->run, err);
+	const struct msb_build_options *options = run->build->options;
+	const struct run_step *step = &run->step->run;
+	int r = publish_selected(run, err);
 
 	for (size_t i = 0; r >= 0 && i < step->mount_count; i++) {
 		const struct run_mount *mount = &step->mounts[i];
@@ -348,10 +360,10 @@ int command_mounts_attach(struct command_mounts *mounts, struct command_root *ro
 			r = attach_tmpfs(mounts, root, mount, err);
 			break;
 		case MOUNT_SECRET:
-			r = attach_secret(mounts, root, i, mount, err);
+			r = attach_secret(mounts, root, options->secrets, i, mount, err);
 			break;
 		case MOUNT_SSH:
-			r = attach_agent(mounts, root, mount, err);
+			r = attach_agent(mounts, root, options->agents, mount, err);
 			break;
 		}
 	}

@@ -8,6 +8,8 @@
 #include "sandbox.h"
 #include "strlist.h"
 
+struct step_run;
+
 struct command_mounts {
 	struct sandbox_bind *binds; /* strings owned */
 	size_t bind_count;
@@ -29,7 +31,8 @@ int command_mounts_select(struct step_run *run, struct msb_digest **ret_trees,
 
 /* Makes it all ready to be mounted; between command_root_init() and command_root_mount(). */
 int command_mounts_attach(struct command_mounts *mounts, struct command_root *root,
-			  const struct msb_digest *trees, struct msb_error *err);
+			  const struct step_run *run, const struct msb_digest *trees,
+			  struct msb_error *err);
 /* After the command: lets go of everything. NULL-safe on a zeroed value. */
 void command_mounts_done(struct command_mounts *mounts);
 
@@ -37,5 +40,9 @@ void command_mounts_done(struct command_mounts *mounts);
 int command_mounts_add_file(struct command_mounts *mounts, struct command_root *root,
 			    const char *name, const void *bytes, size_t size, mode_t mode,
 			    const char *target, bool needs_stub, struct msb_error *err);
+
+/* A file of the host's, bound read-only at a path of the root. */
+int command_mounts_bind(struct command_mounts *mounts, struct command_root *root,
+			const char *source, const char *target, struct msb_error *err);
 
 #endif

@@ -7,23 +7,23 @@
 
 #include "capture.h"
 #include "command_root.h"
-#include "internal.h"
 #include "io.h"
 #include "path.h"
 #include "sandbox.h"
+#include "tree_edit.h"
 
-int command_root_init(struct command_root *root, struct step_run *run, struct msb_error *err)
+int command_root_init(struct command_root *root, const struct command_ground *ground,
+		      const struct msb_digest *tree, const char *name, struct msb_error *err)
 {
-	static const char *const parts[] = {"upper", "work", "root", "stubs"};
-	struct build *build = run->build;
-	int scratch = store_writer_scratch(build->writer);
-	char name[64];
+	static const char *const parts[] = {"upper", "work", "root", "stubs", "bundle"};
+	int scratch = store_writer_scratch(ground->writer);
+	int r;
 
-	*root = (struct command_root){.run = run, .fd = -1};
-	snprintf(name, sizeof(name), "run-%zu-%zu", run->stage->plan->index, run->step->number);
-	root->path = path_join(store_writer_scratch_path(build->writer), name);
+	*root = (struct command_root){.ground = *ground, .tree = *tree, .fd = -1};
+	root->path = path_join(store_writer_scratch_path(ground->writer), name);
 	root->root = root->path ? path_join(root->path, "root") : NULL;
-	if (!root->root)
+	root->bundle = root->path ? path_join(root->path, "bundle") : NULL;
+	if (!root->root || !root->bundle)
 		return msb_error_memory(err);
 	if (mkdirat(scratch, name, 0700) < 0)
 		return msb_error_set(err, errno, "create directory '%s'", root->path);
@@ -34,7 +34,10 @@ int command_root_init(struct command_root *root, struct step_run *run, struct ms
 		if (mkdirat(root->fd, parts[i], 0755) < 0)
 			return msb_error_set(err, errno, "create directory '%s/%s'", root->path,
 					     parts[i]);
-	return tree_edit_new(build->store, &run->before, &root->base, err);
+	r = tree_edit_new(ground->store, tree, &root->base, err);
+	for (const char *const *point = sandbox_mount_points(); r >= 0 && *point; point++)
+		r = command_root_stub(root, *point, true, NULL, err);
+	return r;
 }
 
 void command_root_done(struct command_root *root)
@@ -49,6 +52,7 @@ void command_root_done(struct command_root *root)
 	/* What cannot be removed now goes with the writer's scratch directory. */
 	if (root->path)
 		io_remove_tree(AT_FDCWD, root->path, &ignored);
+	free(root->bundle);
 	free(root->root);
 	free(root->path);
 }
@@ -109,7 +113,7 @@ int command_root_mount(struct command_root *root, struct msb_error *err)
 	int r = dress_upper(root, err);
 
 	if (r >= 0)
-		r = base_mount_path(root->run->build->mount, &root->run->before, &base, err);
+		r = base_mount_path(root->ground.mount, &root->tree, &base, err);
 	if (r < 0)
 		return r;
 	if (!stubs || !upper || !work)
@@ -124,9 +128,10 @@ int command_root_mount(struct command_root *root, struct msb_error *err)
 	return r;
 }
 
-int command_root_capture(struct command_root *root, struct msb_error *err)
+int command_root_capture(struct command_root *root, struct msb_digest *ret_tree,
+			 struct msb_error *err)
 {
-	struct step_run *run = root->run;
+	const struct command_ground *ground = &root->ground;
 	autoclose int upper = -1;
 	int r = sandbox_overlay_unmount(root->root, err);
 
@@ -136,10 +141,6 @@ int command_root_capture(struct command_root *root, struct msb_error *err)
 	upper = openat(root->fd, "upper", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (upper < 0)
 		return msb_error_set(err, errno, "open the upper directory");
-	r = capture_upper(run->build->store, run->build->writer, upper, &run->before, &run->after,
-			  err);
-	if (r < 0)
-		return msb_error_prefix(err, r, "keep what the command changed");
-	run->has_after = true;
-	return 0;
+	r = capture_upper(ground->store, ground->writer, upper, &root->tree, ret_tree, err);
+	return r < 0 ? msb_error_prefix(err, r, "keep what the command changed") : 0;
 }

@@ -9,6 +9,7 @@
 #include <msb/error.h>
 #include <msb/store.h>
 
+#include "config.h"
 #include "store_writer.h"
 
 struct exec_request {
@@ -23,5 +24,23 @@ struct exec_request {
  * (sandbox_enter), so it must have one thread when this is called. */
 int exec_build(const struct exec_request *request, struct msb_build_result *ret,
 	       struct msb_error *err);
+
+struct exec_debug {
+	struct msb_store *store;
+	struct store_writer *writer; /* lends its scratch directory; nothing is put */
+	const struct msb_digest *tree;
+	const struct config *config; /* env with the ARGs, user, working directory, shell */
+	const char *user;            /* NULL: the config's */
+	const char *const *argv;     /* NULL or empty: a shell */
+	bool busybox;                /* the host's, at /.msb/busybox, which is then the shell */
+	bool own_network;            /* none but a loopback */
+	bool terminal; /* standard input and output are one, and so are the command's */
+};
+
+/*
+ * Runs a command in a copy of the tree, with this process's standard streams, and drops the copy.
+ * *ret_status is the command's own. The process must have one thread (sandbox_enter).
+ */
+int exec_debug(const struct exec_debug *debug, int *ret_status, struct msb_error *err);
 
 #endif

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "explain_step.h"
 #include "internal.h"
 #include "io.h"
 
@@ -319,6 +320,45 @@ static void step_run_done(struct step_run *run)
 	buffer_done(&run->log);
 }
 
+/* What the key was made of, and the arguments in effect. Owned; NULL: no memory. */
+static char *recorded_definition(const struct step_run *run)
+{
+	autofree char *arguments = plan_step_arguments(run->step);
+	autobuffer text = {0};
+
+	if (!arguments)
+		return NULL;
+	buffer_append(&text, run->definition.bytes, run->definition.size);
+	buffer_string(&text, arguments);
+	return buffer_text(&text);
+}
+
+/* --explain: one note, after the step and its record are there. */
+static void explain_miss(const struct step_run *run, const struct msb_step *record)
+{
+	struct msb_event event = event_of(run, MSB_EVENT_NOTE);
+	struct msb_error failure = {0};
+	autoexplanations list = {0};
+	autobuffer out = {0};
+	autofree char *text = NULL;
+	int64_t compared;
+
+	if (!run->build->options->explain || record->state == MSB_CACHED || record->number == 1)
+		return;
+	buffer_printf(&out, "[%s %zu/%zu] missed the cache: ", event.stage, event.step,
+		      event.steps);
+	if (explain_step(run->build->store, record, event.stage, &compared, &list, &failure) < 0)
+		buffer_string(&out, failure.text);
+	for (size_t i = 0; i < list.count; i++)
+		buffer_printf(&out, "%s%s", i > 0 ? "; " : "", list.items[i].text);
+	text = buffer_text(&out);
+	if (!text)
+		return;
+	event.stage = "";
+	event.text = text;
+	events_begin(&run->build->events, event);
+}
+
 int build_run_step(struct build *build, struct stage_run *stage, const struct step *step,
 		   struct msb_error *err)
 {
@@ -339,8 +379,7 @@ int build_run_step(struct build *build, struct stage_run *stage, const struct st
 	r = do_step(&run, &record, &cached, &failure);
 	if (r < 0)
 		record.state = MSB_FAILED;
-	definition = strndup(run.definition.bytes ? (const char *)run.definition.bytes : "",
-			     run.definition.size);
+	definition = recorded_definition(&run);
 	if (!definition)
 		return msb_error_memory(err);
 	record.definition = definition;
@@ -358,5 +397,6 @@ int build_run_step(struct build *build, struct stage_run *stage, const struct st
 			*err = failure;
 	}
 	end_event(&run, &record, &failure);
+	explain_miss(&run, &record);
 	return r;
 }

@@ -1,114 +1,51 @@
 /* RUN: one command in a root of its own; what it changed becomes the step's tree. */
 #include <errno.h>
-#include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "accounts.h"
 #include "command_mounts.h"
 #include "command_output.h"
 #include "command_root.h"
+#include "command_setting.h"
 #include "internal.h"
-#include "io.h"
 #include "path.h"
 
-static int write_hosts(const char *const *given, struct buffer *ret, struct msb_error *err)
+/* The script that stands in the Dockerfile. */
+static int add_script(struct command_mounts *mounts, struct command_root *root,
+		      const struct inline_file *script, struct msb_error *err)
 {
-	buffer_string(ret, "127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\n");
-	for (; given && *given; given++) {
-		size_t name = strcspn(*given, "=:");
-
-		if (name == 0 || !(*given)[name] || !(*given)[name + 1])
-			return msb_error_say(err, EINVAL, "--add-host '%s': expected HOST:ADDRESS",
-					     *given);
-		buffer_printf(ret, "%s\t%.*s\n", *given + name + 1, (int)name, *given);
-	}
-	return buffer_ok(ret) ? 0 : msb_error_memory(err);
-}
-
-/* The network's files as the command sees them, and the script that stands in the Dockerfile. */
-static int add_files(struct command_mounts *mounts, struct command_root *root,
-		     struct msb_error *err)
-{
-	const struct inline_file *script = root->run->step->run.script;
-	autobuffer resolv = {0};
-	autobuffer hosts = {0};
-	autofree char *target = NULL;
-	int r;
-
-	/* A host without name servers gives its commands none. */
-	if (io_read_file(AT_FDCWD, "/etc/resolv.conf", 1024 * 1024, &resolv, NULL) < 0)
-		resolv.size = 0;
-	r = command_mounts_add_file(mounts, root, "resolv.conf",
-				    resolv.bytes ? resolv.bytes : (const void *)"", resolv.size,
-				    0644, "/etc/resolv.conf", true, err);
-	if (r >= 0)
-		r = write_hosts(root->run->build->options->hosts, &hosts, err);
-	if (r >= 0)
-		r = command_mounts_add_file(mounts, root, "hosts", hosts.bytes, hosts.size, 0644,
-					    "/etc/hosts", true, err);
-	if (r < 0 || !script)
-		return r;
 	/* /dev is a file system of the runtime's own: no stub is needed there. */
-	target = path_join("/dev/pipes", script->name);
+	autofree char *target = path_join("/dev/pipes", script->name);
+
 	if (!target)
 		return msb_error_memory(err);
 	return command_mounts_add_file(mounts, root, "script", script->content, script->size, 0755,
 				       target, false, err);
 }
 
-static int environment(const struct step_run *run, const struct account *user,
-		       const struct command_mounts *mounts, struct strlist *ret)
+static int run_command(struct step_run *run, const struct command_root *root,
+		       const struct command_mounts *mounts, struct msb_error *err)
 {
-	const struct run_step *command = &run->step->run;
-
-	if (strlist_copy(ret, &command->env) < 0 || strlist_copy(ret, &command->hidden_env) < 0 ||
-	    strlist_copy(ret, &mounts->env) < 0)
-		return -ENOMEM;
-	if (!strlist_get_env(ret, "HOME"))
-		return strlist_set_env(ret, "HOME", user->home);
-	return 0;
-}
-
-static int run_command(struct command_root *root, const struct command_mounts *mounts,
-		       struct msb_error *err)
-{
-	struct step_run *run = root->run;
 	const struct step *step = run->step;
-	autofree char *bundle = path_join(root->path, "bundle");
+	struct sandbox_command command;
 	autostrlist env = {0};
 	struct account user;
 	int r = account_find(run->build->store, &run->before, step->user, &user, err);
 
 	if (r < 0)
 		return r;
-	if (!bundle || environment(run, &user, mounts, &env) < 0)
+	if (strlist_copy(&env, &step->run.env) < 0 ||
+	    strlist_copy(&env, &step->run.hidden_env) < 0 ||
+	    command_setting_env(&env, mounts, &user) < 0)
 		return msb_error_memory(err);
-	r = io_make_dirs(AT_FDCWD, bundle, 0700, err);
-	if (r < 0)
-		return r;
-	{
-		struct sandbox_command command = {
-			.root = root->root,
-			.scratch = bundle,
-			.hostname = "buildkitsandbox",
-			.argv = (const char *const *)step->run.argv.items,
-			.env = (const char *const *)env.items,
-			.directory = step->directory,
-			.uid = user.uid,
-			.gid = user.gid,
-			.groups = user.groups,
-			.group_count = user.group_count,
-			.binds = mounts->binds,
-			.bind_count = mounts->bind_count,
-			.tmpfs = mounts->tmpfs,
-			.tmpfs_count = mounts->tmpfs_count,
-			.own_network = step->run.network == NETWORK_NONE,
-			.privileged = step->run.insecure,
-		};
-
-		return command_run(run, &command, err);
-	}
+	command = command_setting_fill(root, mounts, &user);
+	command.argv = (const char *const *)step->run.argv.items;
+	command.env = (const char *const *)env.items;
+	command.directory = step->directory;
+	command.own_network = step->run.network == NETWORK_NONE;
+	command.privileged = step->run.insecure;
+	return command_run(run, &command, err);
 }
 
 /* A command may have failed because its base could not be read: the log then says so. */
@@ -122,24 +59,30 @@ static void tell_complaints(struct step_run *run)
 
 static int execute(struct step_run *run, struct msb_error *err)
 {
+	const struct command_ground ground = {run->build->store, run->build->writer,
+					      run->build->mount};
 	AUTO(command_root_done) struct command_root root;
 	AUTO(command_mounts_done) struct command_mounts mounts = {0};
-	int r = command_root_init(&root, run, err);
+	char name[64];
+	int r;
 
-	for (const char *const *point = sandbox_mount_points(); r >= 0 && *point; point++)
-		r = command_root_stub(&root, *point, true, NULL, err);
+	snprintf(name, sizeof(name), "run-%zu-%zu", run->stage->plan->index, run->step->number);
+	r = command_root_init(&root, &ground, &run->before, name, err);
 	if (r >= 0)
-		r = command_mounts_attach(&mounts, &root, run->prepared, err);
+		r = command_mounts_attach(&mounts, &root, run, run->prepared, err);
 	if (r >= 0)
-		r = add_files(&mounts, &root, err);
+		r = command_setting_network(&mounts, &root, run->build->options->hosts, err);
+	if (r >= 0 && run->step->run.script)
+		r = add_script(&mounts, &root, run->step->run.script, err);
 	if (r >= 0)
 		r = command_root_mount(&root, err);
 	if (r >= 0)
-		r = run_command(&root, &mounts, err);
+		r = run_command(run, &root, &mounts, err);
 	if (r >= 0)
-		r = command_root_capture(&root, err);
+		r = command_root_capture(&root, &run->after, err);
 	if (r < 0)
 		return r;
+	run->has_after = true;
 	if (run->exit_status == 0)
 		return 0;
 	tell_complaints(run);

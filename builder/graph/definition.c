@@ -150,3 +150,11 @@ char *plan_step_definition(const struct step *step)
 	}
 	return buffer_text(&out);
 }
+
+char *plan_step_arguments(const struct step *step)
+{
+	autobuffer out = {0};
+
+	put_lines(&out, "argument", &step->args);
+	return buffer_text(&out);
+}

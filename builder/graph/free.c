@@ -48,6 +48,7 @@ void step_done(struct step *step)
 	free(step->expanded);
 	free(step->created_by);
 	config_done(&step->config);
+	strlist_done(&step->args);
 	free(step->user);
 	free(step->directory);
 	copy_done(&step->copy);

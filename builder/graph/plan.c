@@ -87,13 +87,29 @@ static int begin_step(struct site *site, enum step_kind kind, int line, int end_
 	return 0;
 }
 
+/* What the environment of a command has beside the configuration's. */
+static int copy_args(const struct scope *scope, struct strlist *ret)
+{
+	for (size_t i = 0; i < scope->args.count; i++) {
+		const char *name = scope->args.items[i];
+		const char *value = strlist_get_env(&scope->env, name);
+		const char *own = strlist_get_env(&scope->config.env, name);
+
+		if (value && (!own || strcmp(own, value) != 0) &&
+		    strlist_set_env(ret, name, value) < 0)
+			return -ENOMEM;
+	}
+	return 0;
+}
+
 static int end_step(struct site *site, struct msb_error *err)
 {
 	int r = charge(site->planner, site->scope, err);
 
 	if (r < 0)
 		return r;
-	if (config_copy(&site->scope->config, &site->step->config) < 0)
+	if (config_copy(&site->scope->config, &site->step->config) < 0 ||
+	    copy_args(site->scope, &site->step->args) < 0)
 		return msb_error_memory(err);
 	return 0;
 }

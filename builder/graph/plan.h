@@ -105,6 +105,7 @@ struct step {
 	bool empty_layer;     /* history: makes no layer (STEP_CONFIG, WORKDIR / …) */
 	bool from_trigger;    /* an ONBUILD of the base */
 	struct config config; /* of the stage after this step; env holds no ARGs */
+	struct strlist args;  /* NAME=VALUE: ARGs that a command after this step would see */
 	char *user;           /* in effect before the step, for RUN and WORKDIR; NULL: root */
 	char *directory; /* working directory before the step, absolute; for WORKDIR: the new one */
 	struct copy_step copy; /* STEP_COPY, STEP_ADD */
@@ -154,5 +155,9 @@ DEFINE_AUTO(struct plan, plan_free)
  * must not count (a COPY source's directory, hidden environment) are left out.
  * Two steps with the same text and equal input trees have the same result. Owned; NULL: memory. */
 char *plan_step_definition(const struct step *step);
+
+/* The step's args in the same form, a line "argument NAME=VALUE" each. They are no part of the key:
+ * where a command sees them, they stand in its environment. Owned; NULL: memory. */
+char *plan_step_arguments(const struct step *step);
 
 #endif

@@ -182,8 +182,8 @@ static json_t *make_user(const struct sandbox_command *command)
 
 static json_t *make_process(const struct sandbox_command *command)
 {
-	return json_pack("{s:b, s:o, s:o, s:o, s:s, s:o, s:b}", "terminal", 0, "user",
-			 make_user(command), "args", list_of(command->argv), "env",
+	return json_pack("{s:b, s:o, s:o, s:o, s:s, s:o, s:b}", "terminal", command->terminal,
+			 "user", make_user(command), "args", list_of(command->argv), "env",
 			 list_of(command->env), "cwd", command->directory, "capabilities",
 			 make_capabilities(command), "noNewPrivileges", 0);
 }

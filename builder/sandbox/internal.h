@@ -4,6 +4,7 @@
 
 #include <stdbool.h>
 #include <sys/types.h>
+#include <termios.h>
 
 #include "buffer.h"
 #include "sandbox.h"
@@ -38,6 +39,7 @@ int bundle_write(const struct sandbox_command *command, struct msb_error *err);
 struct runtime {
 	const char *name;
 	const char *options[4]; /* before the subcommand; NULL-terminated */
+	bool sends_terminal;    /* when told where; else it serves its caller's by itself */
 	/* What it says in its log of having failed; NULL when it does not. The caller owns it. */
 	char *(*find_failure)(const struct buffer *log);
 };
@@ -50,5 +52,23 @@ int runtime_find(const struct runtime **ret, struct msb_error *err);
  */
 int runtime_judge(const struct runtime *runtime, const char *log, int status, int *ret_status,
 		  struct msb_error *err);
+/* The name of the socket, in the directory that the runtime is started in. */
+#define TERMINAL_SOCKET "console"
+
+/* The socket on which the runtime sends the command's terminal. The descriptor, or a negative code.
+ */
+int terminal_listen(const char *directory, struct msb_error *err);
+/* Serves the command's terminal to its end, for a runtime that was just started; 0 also when that
+ * ended without one. The caller's terminal is left in raw mode. */
+int terminal_join(int listener, pid_t pid, const struct sandbox_command *command,
+		  struct msb_error *err);
+
+/* How a terminal was before somebody else had it. */
+struct terminal_state {
+	int fd;
+	struct termios modes;
+};
+void terminal_keep(int fd, struct terminal_state *ret);
+void terminal_restore(const struct terminal_state *state);
 
 #endif

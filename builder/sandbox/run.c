@@ -9,6 +9,7 @@
  */
 #include <errno.h>
 #include <sched.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
@@ -42,7 +43,7 @@ static int prepare(void)
 }
 
 static int make_words(const struct runtime *runtime, const struct sandbox_command *command,
-		      struct strlist *ret)
+		      bool sends_terminal, struct strlist *ret)
 {
 	static atomic_uint count;
 	int r = strlist_add(ret, runtime->name);
@@ -53,6 +54,8 @@ static int make_words(const struct runtime *runtime, const struct sandbox_comman
 	r = r < 0 ? r : strlist_addf(ret, "--log=%s/log", command->scratch);
 	r = r < 0 ? r : strlist_add(ret, "run");
 	r = r < 0 ? r : strlist_addf(ret, "--bundle=%s", command->scratch);
+	if (r == 0 && sends_terminal)
+		r = strlist_add(ret, "--console-socket=" TERMINAL_SOCKET);
 	r = r < 0 ? r : strlist_addf(ret, "msb-%d-%u", getpid(), atomic_fetch_add(&count, 1));
 	return r;
 }
@@ -72,36 +75,55 @@ static int check_ids(const struct sandbox_command *command, struct msb_error *er
 			     command->uid, command->gid);
 }
 
-int sandbox_run(const struct sandbox_command *command, int *ret_status, struct msb_error *err)
+/* Starts the runtime and stays until it ends. listener: the console socket, or -1. */
+static int run_runtime(const struct sandbox_command *command, const struct strlist *words,
+		       int listener, int *ret_status, struct msb_error *err)
 {
 	struct process_options options = {
-		.stdin_fd = command->stdin_fd,
+		.directory = listener < 0 ? NULL : command->scratch,
+		.stdin_fd = listener < 0 ? command->stdin_fd : 0,
 		.stdout_fd = command->stdout_fd,
 		.stderr_fd = command->stderr_fd,
 		.dies_with_caller = true,
 		.namespaces = CLONE_NEWPID | CLONE_NEWNS,
 		.prepare = prepare,
 	};
+	struct terminal_state state = {.fd = -1};
+	pid_t pid = process_spawn((const char *const *)words->items, &options, err);
+	int joined = 0, r;
+
+	if (pid < 0)
+		return pid;
+	if (command->terminal)
+		terminal_keep(command->stdin_fd, &state);
+	if (listener >= 0)
+		joined = terminal_join(listener, pid, command, err);
+	if (joined < 0)
+		kill(pid, SIGKILL);
+	r = process_wait(pid, ret_status, joined < 0 ? NULL : err);
+	terminal_restore(&state);
+	return joined < 0 ? joined : r;
+}
+
+int sandbox_run(const struct sandbox_command *command, int *ret_status, struct msb_error *err)
+{
 	const struct runtime *runtime;
 	autostrlist words = {0};
+	autoclose int listener = -1;
 	char log[4096];
 	int status, r;
-	pid_t pid;
 
 	if (snprintf(log, sizeof(log), "%s/log", command->scratch) >= (int)sizeof(log))
 		return msb_error_set(err, ENAMETOOLONG, "'%s'", command->scratch);
 	r = runtime_find(&runtime, err);
 	r = r < 0 ? r : check_ids(command, err);
 	r = r < 0 ? r : bundle_write(command, err);
+	if (r >= 0 && command->terminal && runtime->sends_terminal)
+		r = listener = terminal_listen(command->scratch, err);
 	if (r < 0)
 		return r;
-	if (make_words(runtime, command, &words) < 0)
+	if (make_words(runtime, command, listener >= 0, &words) < 0)
 		return msb_error_memory(err);
-	pid = process_spawn((const char *const *)words.items, &options, err);
-	if (pid < 0)
-		return pid;
-	r = process_wait(pid, &status, err);
-	if (r < 0)
-		return r;
-	return runtime_judge(runtime, log, status, ret_status, err);
+	r = run_runtime(command, &words, listener, &status, err);
+	return r < 0 ? r : runtime_judge(runtime, log, status, ret_status, err);
 }

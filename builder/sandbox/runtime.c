@@ -57,10 +57,11 @@ static char *find_runc_failure(const struct buffer *log)
 }
 
 /* In the order of preference. crun is told not to manage cgroups. runc cannot be: it is told to
- * bear that it may not (see prepare() in run.c), lest a killed build leave a cgroup behind. */
+ * bear that it may not (see prepare() in run.c), lest a killed build leave a cgroup behind. A
+ * terminal that crun serves itself has no size; runc sends one only if it need not wait. */
 static const struct runtime runtimes[] = {
-	{"crun", {"--cgroup-manager=disabled"}, find_crun_failure},
-	{"runc", {"--rootless=true", "--log-format=json"}, find_runc_failure},
+	{"crun", {"--cgroup-manager=disabled"}, true, find_crun_failure},
+	{"runc", {"--rootless=true", "--log-format=json"}, false, find_runc_failure},
 };
 
 #define RUNTIME_COUNT (sizeof(runtimes) / sizeof(runtimes[0]))

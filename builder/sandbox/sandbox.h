@@ -75,6 +75,9 @@ struct sandbox_command {
 	int stdin_fd;     /* 0: /dev/null */
 	int stdout_fd;    /* 0: /dev/null */
 	int stderr_fd;
+	/* stdin_fd and stdout_fd are a terminal: the command gets one of its own, of the same
+	 * size, through which all three of its streams go to and from that one. */
+	bool terminal;
 };
 
 /* The directories and files that must exist in the root before sandbox_run: "/proc", "/sys",

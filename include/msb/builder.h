@@ -35,7 +35,8 @@ struct msb_build_options {
 	const char *platform;               /* NULL: this machine's */
 	const char *network;                /* of RUN: NULL or "default", "host", "none" */
 	bool no_cache;
-	size_t jobs; /* stages built at once; 0: one a core */
+	bool explain; /* a note for each step that missed the cache: what differed */
+	size_t jobs;  /* stages built at once; 0: one a core */
 };
 
 enum msb_event_kind {
@@ -125,7 +126,8 @@ int msb_reference_split(const char *normalized, char **ret_repository, char **re
 /*
  * A REF names a tree: "build" or "0" (a stage of the newest build), "build@4" (after its step 4),
  * "7/build@4" (of build 7), "image:NAME", "tree:sha256:…"; a plain image reference where no stage
- * has that name.
+ * has that name. "Dockerfile:17" is the state of the newest build after the instruction on that
+ * line.
  */
 struct msb_place {
 	struct msb_digest tree;
@@ -144,6 +146,51 @@ int msb_copy_out(const char *root, const char *ref, const char *path, const char
 int msb_export(const char *root, const char *ref, int fd, struct msb_error *err);
 /* What a step (or all steps of a stage or build: "7", "7/build") printed. */
 int msb_log(const char *root, const char *ref, int fd, struct msb_error *err);
+
+struct msb_debug_options {
+	const char *ref;         /* NULL: the failed step of the newest build, else its target */
+	bool before;             /* the tree that the step began with */
+	const char *user;        /* NULL: the step's */
+	const char *network;     /* "default", "host", "none"; NULL: the step's */
+	const char *const *argv; /* NULL or empty: a shell */
+	bool busybox;            /* lend it the host's busybox, at /.msb/busybox, as its shell */
+	bool terminal;           /* standard input and output are one, and so are the command's */
+};
+
+/*
+ * A command in a throw-away copy of a tree, with the environment, directory and user of its step
+ * (or image) and this process's standard streams. *ret_status is the command's own, as sandboxed
+ * commands have it: 126 and 127 for one that cannot be executed or is not there.
+ */
+int msb_debug(const char *root, const struct msb_debug_options *options, int *ret_status,
+	      struct msb_error *err);
+
+/* What differs from the most similar step of an earlier build. */
+struct msb_reason {
+	const char *component;      /* of the step's definition: "env", "content", "tree"… */
+	const char *before, *after; /* its value; NULL: none, or none that says anything */
+	const char *text;           /* "argument VERSION changed from '1' to '2'" */
+};
+
+/* Borrowed, valid during the call. */
+struct msb_explained {
+	int64_t build;
+	const char *stage; /* name or number */
+	size_t step, steps;
+	const char *text;     /* the instruction with its values */
+	enum msb_state state; /* MSB_CACHED: a hit, without reasons */
+	bool is_base;         /* a FROM: it is looked up, neither hit nor miss */
+	int64_t compared;     /* the earlier build that it is compared with; 0: none */
+	const struct msb_reason *reasons;
+	size_t reason_count;
+};
+typedef int (*msb_explain_fn)(void *context, const struct msb_explained *step,
+			      struct msb_error *err);
+
+/* Why steps missed the cache: of a build ("7"; NULL: the newest), a stage ("build", "7/build") or
+ * one ("build@4"). A negative return of each ends it. */
+int msb_explain(const char *root, const char *ref, msb_explain_fn each, void *context,
+		struct msb_error *err);
 
 /* --- The store and the host ---------------------------------------------------------------- */
 

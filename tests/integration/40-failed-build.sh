@@ -78,7 +78,7 @@ contains err 'Dockerfile:2'
 contains err '/no/such/command'
 dockerfile <<'END'
 FROM busybox
-RUN kill -9 $$
+RUN sh -c 'kill -9 $$'; exit $?
 END
 exits 1 msb build ctx
 contains err '137|signal|[Kk]illed'

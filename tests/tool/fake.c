@@ -415,6 +415,47 @@ int msb_copy_out(const char *root, const char *ref, const char *path, const char
 	return 0;
 }
 
+int msb_debug(const char *root, const struct msb_debug_options *options, int *ret_status,
+	      struct msb_error *err)
+{
+	(void)root;
+	if (options->ref && strcmp(options->ref, "absent") == 0)
+		return msb_error_say(err, ENOENT, "there is no tree 'absent'");
+	printf("ref %s, user %s, network %s%s%s%s\n", options->ref ? options->ref : "-",
+	       options->user ? options->user : "-", options->network ? options->network : "-",
+	       options->before ? ", before" : "", options->busybox ? ", with busybox" : "",
+	       options->terminal ? ", terminal" : "");
+	for (const char *const *word = options->argv; word && *word; word++)
+		printf("word %s\n", *word);
+	fflush(stdout);
+	*ret_status = 7;
+	return 0;
+}
+
+int msb_explain(const char *root, const char *ref, msb_explain_fn each, void *context,
+		struct msb_error *err)
+{
+	const struct msb_reason reasons[] = {
+		{"env", "1", "2\033[31m", "argument VERSION changed from '1' to '2\033[31m'"},
+		{"content", NULL, NULL, "/a\nb differs"},
+	};
+	struct msb_explained step = {7, "build", 1, 4, "FROM node", MSB_DONE, true, 6};
+	int r;
+
+	(void)root;
+	if (ref && strcmp(ref, "absent") == 0)
+		return msb_error_say(err, ENOENT, "there is no step 'absent'");
+	r = each(context, &step, err);
+	step = (struct msb_explained){7, "build", 2, 4, "ARG VERSION", MSB_CACHED, false, 0};
+	if (r >= 0)
+		r = each(context, &step, err);
+	step = (struct msb_explained){7, "build", 3, 4, "RUN a", MSB_DONE, false, 6, reasons, 2};
+	if (r >= 0)
+		r = each(context, &step, err);
+	step = (struct msb_explained){7, "build", 4, 4, "RUN b", MSB_FAILED, false, 6, reasons, 1};
+	return r < 0 ? r : each(context, &step, err);
+}
+
 int msb_export(const char *root, const char *ref, int fd, struct msb_error *err)
 {
 	return msb_image_save(root, &ref, 1, fd, err);

@@ -23,6 +23,7 @@ enum {
 	KEY_IIDFILE,
 	KEY_METADATA_FILE,
 	KEY_JOBS,
+	KEY_EXPLAIN,
 	KEY_SECRET,
 	KEY_SSH,
 	KEY_ADD_HOST,
@@ -59,6 +60,7 @@ static const struct argp_option build_options[] = {
 	{"ssh", KEY_SSH, "NAME[=SOCKET]", 0, "Lend an agent's socket to RUN --mount; default"},
 	{"add-host", KEY_ADD_HOST, "HOST:IP", 0, "A line in /etc/hosts of RUN"},
 	{"jobs", KEY_JOBS, "N", 0, "Stages built at once (one a core)"},
+	{"explain", KEY_EXPLAIN, NULL, 0, "Say of each step that missed the cache why"},
 	{"quiet", 'q', NULL, 0, "Print the image ID alone"},
 	{"progress", KEY_PROGRESS, "HOW", 0, "auto, plain, tty or quiet"},
 	{"iidfile", KEY_IIDFILE, "FILE", 0, "Write the image ID there"},
@@ -217,6 +219,9 @@ static error_t parse_wish(int key, char *arg, struct argp_state *state)
 		return 0;
 	case KEY_NO_CACHE:
 		options->no_cache = option_bool(state, "no-cache", arg);
+		return 0;
+	case KEY_EXPLAIN:
+		options->explain = true;
 		return 0;
 	case KEY_NETWORK:
 		if (strcmp(arg, "default") != 0 && strcmp(arg, "host") != 0 &&

@@ -98,6 +98,8 @@ int run_umount(struct session *session, int argc, char **argv);
 int run_builds(struct session *session, int argc, char **argv);
 int run_stages(struct session *session, int argc, char **argv);
 int run_log(struct session *session, int argc, char **argv);
+int run_explain(struct session *session, int argc, char **argv);
+int run_debug(struct session *session, int argc, char **argv);
 int run_diff(struct session *session, int argc, char **argv);
 int run_cp(struct session *session, int argc, char **argv);
 int run_export(struct session *session, int argc, char **argv);

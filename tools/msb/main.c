@@ -13,10 +13,13 @@ const struct command commands[] = {
 	{"builds", NULL, NULL, "Building", "List builds", run_builds},
 	{"stages", NULL, NULL, "Building", "List the stages of a build", run_stages},
 	{"log", NULL, NULL, "Building", "Show what a step, a stage or a build printed", run_log},
+	{"explain", NULL, NULL, "Building", "Say why steps missed the cache", run_explain},
 
 	{"mount", NULL, NULL, "Looking into trees", "Show stages, images and builds as directories",
 	 run_mount},
 	{"umount", NULL, "unmount", "Looking into trees", "Take such a mount away", run_umount},
+	{"debug", NULL, NULL, "Looking into trees", "Run a shell in a throw-away copy of a tree",
+	 run_debug},
 	{"diff", NULL, NULL, "Looking into trees", "Show what differs between two trees", run_diff},
 	{"cp", NULL, NULL, "Looking into trees", "Copy a file or directory out of a tree", run_cp},
 	{"export", NULL, NULL, "Looking into trees", "Write a tree as a tar archive", run_export},

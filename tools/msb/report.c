@@ -145,6 +145,7 @@ static void say_where(const struct msb_build_result *result, const char *stage)
 		fprintf(stderr, "msb diff %lld/%s@%zu %lld/%s@%zu, ", build, stage,
 			result->failed_step - 1, build, stage, result->failed_step);
 	fprintf(stderr, "msb cp %lld/%s@%zu:PATH .\n", build, stage, result->failed_step);
+	fputs("look inside with: msb debug\n", stderr);
 }
 
 int report_failure(const struct msb_build_result *result, const struct msb_error *err)

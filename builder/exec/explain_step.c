@@ -1,0 +1,364 @@
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include <msb/tree.h>
+#include <msb/tree_diff.h>
+
+#include "explain_step.h"
+#include "internal.h"
+
+enum {
+	BUILDS_MAX = 32,         /* looked back at */
+	FILES_MAX = 10,          /* named one by one */
+	DIFFERENCES_MAX = 20000, /* looked at */
+};
+
+/* --- The earlier step --- */
+
+/* Steps of one stage of one build, and the one of them that is meant. */
+struct candidate {
+	struct msb_step *steps;
+	size_t count;
+	const struct msb_step *step; /* NULL: none */
+	int score;
+};
+
+static void candidate_done(struct candidate *candidate)
+{
+	msb_steps_free(candidate->steps, candidate->count);
+}
+
+enum { SAME_NUMBER = 1, SAME_STAGE = 2, SAME_TEXT = 4, SAME_KEY = 8 };
+
+static bool is_same_instruction(const char *a, const char *b)
+{
+	size_t length = strcspn(a, " \t");
+
+	return length == strcspn(b, " \t") && strncasecmp(a, b, length) == 0;
+}
+
+/* How well an earlier step does for comparing; 0: not at all. */
+static int score(const struct msb_step *step, const struct msb_step *earlier, bool same_stage)
+{
+	bool same_text = strcmp(step->text, earlier->text) == 0;
+
+	if (!earlier->definition || !*earlier->definition ||
+	    !is_same_instruction(step->text, earlier->text))
+		return 0;
+	if (!same_text && !(same_stage && earlier->number == step->number))
+		return 0;
+	return (earlier->number == step->number ? SAME_NUMBER : 0) | (same_stage ? SAME_STAGE : 0) |
+	       (same_text ? SAME_TEXT : 0) |
+	       (msb_digest_equal(&earlier->key, &step->key) ? SAME_KEY : 0);
+}
+
+static bool is_labelled(const struct msb_stage *stage, const char *label)
+{
+	char index[32];
+
+	snprintf(index, sizeof(index), "%zu", stage->index);
+	return strcasecmp(stage->name ? stage->name : index, label) == 0;
+}
+
+/* Puts the best step of the stage into best, if it is better. */
+static int look_into(struct msb_store *store, const struct msb_stage *stage,
+		     const struct msb_step *step, const char *label, struct candidate *best,
+		     struct msb_error *err)
+{
+	bool same_stage = is_labelled(stage, label);
+	__attribute__((cleanup(candidate_done))) struct candidate own = {0};
+	int r = msb_records_steps(store, stage->build, stage->index, &own.steps, &own.count, err);
+
+	if (r < 0) {
+		own = (struct candidate){0};
+		return r;
+	}
+	for (size_t i = 0; i < own.count; i++) {
+		int found = score(step, &own.steps[i], same_stage);
+
+		if (found > own.score) {
+			own.score = found;
+			own.step = &own.steps[i];
+		}
+	}
+	if (own.score > best->score) {
+		struct candidate worse = *best;
+
+		*best = own;
+		own = worse;
+	}
+	return 0;
+}
+
+/* The newest earlier build that has the same instruction in a stage of that name does best. */
+static int find_earlier(struct msb_store *store, const struct msb_step *step, const char *label,
+			struct candidate *best, struct msb_error *err)
+{
+	int64_t oldest = step->build > BUILDS_MAX ? step->build - BUILDS_MAX : 1;
+	int r = 0;
+
+	for (int64_t build = step->build - 1; r >= 0 && build >= oldest; build--) {
+		struct msb_stage *stages;
+		size_t count;
+
+		if ((best->score & SAME_TEXT) && (best->score & SAME_STAGE))
+			break;
+		r = msb_records_stages(store, build, &stages, &count, err);
+		if (r < 0)
+			return r;
+		for (size_t i = 0; r >= 0 && i < count; i++)
+			r = look_into(store, &stages[i], step, label, best, err);
+		msb_stages_free(stages, count);
+	}
+	return r;
+}
+
+/* --- What differs in trees --- */
+
+static const struct msb_step *numbered(const struct candidate *stage, size_t number)
+{
+	for (size_t i = 0; i < stage->count; i++)
+		if (stage->steps[i].number == number && stage->steps[i].has_tree)
+			return &stage->steps[i];
+	return NULL;
+}
+
+static int has_same_key(struct msb_store *store, const struct msb_digest *a,
+			const struct msb_digest *b, bool *ret, struct msb_error *err)
+{
+	struct msb_digest keys[2];
+	int r = tree_key(store, a, &keys[0], err);
+
+	if (r >= 0)
+		r = tree_key(store, b, &keys[1], err);
+	if (r >= 0)
+		*ret = msb_digest_equal(&keys[0], &keys[1]);
+	return r;
+}
+
+/* The first step of both stages whose tree differs: from there on the trees before do. */
+static int explain_tree(struct msb_store *store, const struct candidate *now,
+			const struct candidate *then, struct explanation *item,
+			struct msb_error *err)
+{
+	for (size_t number = 1; number < now->step->number; number++) {
+		const struct msb_step *a = numbered(then, number), *b = numbered(now, number);
+		bool same;
+		char *text;
+		int r;
+
+		if (!a || !b)
+			return 0;
+		r = has_same_key(store, &a->tree, &b->tree, &same, err);
+		if (r < 0)
+			return r;
+		if (same)
+			continue;
+		text = number == 1 ? buffer_format("what the stage begins with differs (%s)",
+						   b->expanded)
+				   : buffer_format("the tree before differs since step %zu (%s)",
+						   number, b->expanded);
+		if (!text)
+			return msb_error_memory(err);
+		free(item->text);
+		item->text = text;
+		return 0;
+	}
+	return 0;
+}
+
+/* In all that a key knows; a directory by itself. */
+static bool is_same_entry(const struct msb_entry *a, const struct msb_entry *b)
+{
+	if (a->type != b->type || a->mode != b->mode || a->uid != b->uid || a->gid != b->gid ||
+	    a->xattrs_size != b->xattrs_size ||
+	    (a->xattrs_size > 0 && memcmp(a->xattrs, b->xattrs, a->xattrs_size) != 0))
+		return false;
+	switch (a->type) {
+	case MSB_FILE:
+		return msb_digest_equal(&a->digest, &b->digest);
+	case MSB_SYMLINK:
+		return a->size == b->size && memcmp(a->target, b->target, a->size) == 0;
+	default:
+		return a->device_major == b->device_major && a->device_minor == b->device_minor;
+	}
+}
+
+struct content {
+	struct msb_store *store;
+	const struct msb_step *steps[2]; /* then, now: with their trees, and those before */
+	const struct msb_digest *before[2];
+	struct explanations *ret;
+	size_t seen, told, more;
+};
+
+/* Whether a step made anything of the entry. */
+static bool is_made_by(struct msb_store *store, const struct msb_digest *before,
+		       const struct msb_digest *after, const char *path)
+{
+	struct msb_found a, b;
+	bool has_a = msb_tree_find(store, before, path, MSB_NOFOLLOW, &a, NULL) >= 0;
+	bool has_b = msb_tree_find(store, after, path, MSB_NOFOLLOW, &b, NULL) >= 0;
+	bool made = has_a != has_b || (has_a && !is_same_entry(&a.entry, &b.entry));
+
+	if (has_a)
+		msb_found_done(&a);
+	if (has_b)
+		msb_found_done(&b);
+	return made;
+}
+
+static int explain_entry(void *context, const struct msb_difference *difference,
+			 struct msb_error *err)
+{
+	static const char *const words[] = {
+		[MSB_ADDED] = "is new", [MSB_REMOVED] = "is gone", [MSB_CHANGED] = "differs"};
+	struct content *content = context;
+	bool made = false;
+
+	if (content->seen++ == DIFFERENCES_MAX)
+		return -ECANCELED;
+	if (difference->change == MSB_CHANGED &&
+	    is_same_entry(difference->before, difference->after))
+		return 0;
+	for (size_t i = 0; !made && i < 2; i++)
+		made = is_made_by(content->store, content->before[i], &content->steps[i]->tree,
+				  difference->path);
+	if (!made)
+		return 0;
+	if (content->told == FILES_MAX) {
+		content->more++;
+		return 0;
+	}
+	content->told++;
+	return explain_add(content->ret, "content", NULL, NULL, "%s %s", difference->path,
+			   words[difference->change]) < 0
+		       ? msb_error_memory(err)
+		       : 0;
+}
+
+/* Which files the two steps made differently; nothing is told where that cannot be seen. */
+static int explain_content(struct msb_store *store, const struct candidate *now,
+			   const struct candidate *then, struct explanations *ret,
+			   struct msb_error *err)
+{
+	struct content content = {.store = store, .steps = {then->step, now->step}, .ret = ret};
+	const struct msb_step *before[] = {numbered(then, then->step->number - 1),
+					   numbered(now, now->step->number - 1)};
+	int r;
+
+	if (!then->step->has_tree || !now->step->has_tree || !before[0] || !before[1])
+		return 0;
+	content.before[0] = &before[0]->tree;
+	content.before[1] = &before[1]->tree;
+	r = msb_tree_diff(store, &then->step->tree, &now->step->tree, explain_entry, &content, err);
+	if (r == -ECANCELED)
+		r = 0;
+	if (r >= 0 && content.more > 0 &&
+	    explain_add(ret, "content", NULL, NULL, "and %zu more", content.more) < 0)
+		r = msb_error_memory(err);
+	return r;
+}
+
+/* --- All of it --- */
+
+/* Says of digests what lies behind them. */
+static int look_behind(struct msb_store *store, const struct candidate *now,
+		       const struct candidate *then, const struct explanations *found,
+		       struct explanations *ret, struct msb_error *err)
+{
+	int r = 0;
+
+	for (size_t i = 0; r >= 0 && i < found->count; i++) {
+		struct explanation *item = &found->items[i];
+		size_t told = ret->count;
+
+		if (strcmp(item->component, "tree") == 0)
+			r = explain_tree(store, now, then, item, err);
+		if (strcmp(item->component, "content") == 0)
+			r = explain_content(store, now, then, ret, err);
+		if (r >= 0 && ret->count == told &&
+		    explain_add(ret, item->component, item->before, item->after, "%s", item->text) <
+			    0)
+			r = msb_error_memory(err);
+	}
+	return r;
+}
+
+static int explain_base(struct msb_store *store, const struct candidate *now,
+			const struct candidate *then, struct explanations *ret,
+			struct msb_error *err)
+{
+	bool same = true;
+	int r = 0;
+
+	if (now->step->has_tree && then->step->has_tree)
+		r = has_same_key(store, &then->step->tree, &now->step->tree, &same, err);
+	if (r >= 0 && !same &&
+	    explain_add(ret, "base", NULL, NULL, "it is another tree than in build %lld",
+			(long long)then->step->build) < 0)
+		r = msb_error_memory(err);
+	return r;
+}
+
+/* The same key, and yet the cache did not answer. */
+static int explain_same(const struct msb_step *then, struct explanations *ret,
+			struct msb_error *err)
+{
+	long long build = then->build;
+	int r = then->state == MSB_FAILED
+			? explain_add(ret, "cache", NULL, NULL,
+				      "it failed in build %lld, and failures are not kept", build)
+			: explain_add(ret, "cache", NULL, NULL,
+				      "nothing differs from build %lld: the cache was not asked "
+				      "(--no-cache), or has it no more",
+				      build);
+
+	return r < 0 ? msb_error_memory(err) : 0;
+}
+
+static int explain_pair(struct msb_store *store, const struct candidate *now,
+			const struct candidate *then, struct explanations *ret,
+			struct msb_error *err)
+{
+	autoexplanations found = {0};
+
+	if (now->step->number == 1)
+		return explain_base(store, now, then, ret, err);
+	if (then->score & SAME_KEY)
+		return explain_same(then->step, ret, err);
+	if (explain_definitions(then->step->definition, now->step->definition, &found) < 0)
+		return msb_error_memory(err);
+	return look_behind(store, now, then, &found, ret, err);
+}
+
+int explain_step(struct msb_store *store, const struct msb_step *step, const char *stage,
+		 int64_t *ret_build, struct explanations *ret, struct msb_error *err)
+{
+	__attribute__((cleanup(candidate_done))) struct candidate then = {0};
+	__attribute__((cleanup(candidate_done))) struct candidate now = {0};
+	const struct msb_digest none = {0};
+	int r;
+
+	*ret_build = 0;
+	if (msb_digest_equal(&step->key, &none))
+		return 0;
+	r = find_earlier(store, step, stage, &then, err);
+	*ret_build = then.step ? then.step->build : 0;
+	if (r < 0)
+		return r;
+	if (!then.step || !step->definition)
+		return explain_add(ret, "step", NULL, NULL, "no earlier build had this step") < 0
+			       ? msb_error_memory(err)
+			       : 0;
+	r = msb_records_steps(store, step->build, step->stage, &now.steps, &now.count, err);
+	if (r < 0) {
+		now = (struct candidate){0};
+		return r;
+	}
+	now.step = step;
+	return explain_pair(store, &now, &then, ret, err);
+}

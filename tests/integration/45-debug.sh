@@ -1,0 +1,196 @@
+#!/bin/bash
+# msb debug: a shell, or a command, in a throw-away copy of any step's tree.
+. "$(dirname "$0")/lib.sh"
+
+import_busybox
+dockerfile <<'END_OF_FILE'
+FROM busybox AS build
+ARG COLOUR=red
+ENV SHAPE="a \"round\" one"
+WORKDIR /src
+RUN echo one > file
+# A comment.
+USER app
+RUN --network=none echo never > /src/file
+END_OF_FILE
+exits 1 msb build --build-arg COLOUR=blue ctx
+
+it "runs a command with the step's environment, arguments included, user and directory"
+# shellcheck disable=SC2016 # expanded inside
+same 'blue|a "round" one|/src|1000|/home/app' \
+    "$(msb debug -- sh -c 'echo "$COLOUR|$SHAPE|$(pwd)|$(id -u)|$HOME"' </dev/null)"
+
+it "shows the state after a step, after a line, and before either"
+same one "$(msb debug build@5 -- cat file </dev/null)"
+same one "$(msb debug Dockerfile:5 -- cat /src/file </dev/null)"
+refuses 1 "can't open" msb debug --before Dockerfile:5 -- cat /src/file
+refuses 1 "can't open" msb debug build@4 -- cat /src/file
+refuses 125 'no step .* line 6' msb debug Dockerfile:6 -- true
+same 0 "$(msb debug Dockerfile:5 -- id -u </dev/null)"
+
+it "shows images and bare trees"
+same / "$(msb debug image:busybox -- pwd </dev/null)"
+refuses 125 'names neither a stage' msb debug absent -- true
+
+it "passes standard input, output and error on as they are"
+printf 'a\0b\r\n' >bytes
+msb debug -- sh -c 'cat; echo to-err >&2' <bytes >out 2>err
+cmp bytes out
+same to-err "$(cat err)"
+same 3 "$(printf '1\n2\n3\n' | msb debug -- wc -l)"
+
+it "runs a shell that reads its commands when nothing else is said"
+same "/src" "$(echo pwd | msb debug)"
+
+it "ends as the command does, and as docker run where there is none"
+exits 7 msb debug -- sh -c 'exit 7'
+exits 143 msb debug -- sh -c "sh -c 'kill \$\$'; exit \$?"
+exits 127 msb debug -- no-such-command
+exits 126 msb debug -- /etc/passwd
+exits 2 msb debug --network bridge
+
+it "takes another user, and no network where there shall be none"
+same 0 "$(msb debug -u root -- id -u </dev/null)"
+same 12 "$(msb debug -u 12:13 -- id -u </dev/null)"
+same lo "$(msb debug --network none -- ls /sys/class/net </dev/null)"
+same lo "$(msb debug -- ls /sys/class/net </dev/null)"
+same "$(ls /sys/class/net | wc -l)" "$(msb debug --network host -- ls /sys/class/net </dev/null | wc -l)"
+
+it "keeps nothing of what was done"
+msb debug -u root -- sh -c 'echo two > file; rm /etc/passwd; mkdir /new' </dev/null
+same one "$(msb debug -- cat file </dev/null)"
+same 1000 "$(msb debug -- id -u </dev/null)"
+same "" "$(ls "$MSB_ROOT/tmp")"
+same "" "$(mounts_below "$work")"
+msb diff build build >out
+same "" "$(cat out)"
+
+it "lends a shell to a tree that has none"
+dockerfile <<'END_OF_FILE'
+FROM scratch
+COPY Dockerfile /only
+END_OF_FILE
+build
+refuses 125 'no shell.*--with busybox' msb debug
+same only "$(echo 'ls /' | msb debug --with busybox | grep -vxE 'dev|etc|proc|sys')"
+same "$(cat ctx/Dockerfile)" "$(msb debug --with busybox -- /.msb/busybox cat /only </dev/null)"
+
+it "shows the tree before for a step that never made one"
+dockerfile <<'END_OF_FILE'
+FROM busybox
+RUN echo made > /made
+COPY no-such-file /
+END_OF_FILE
+exits 1 msb build ctx
+contains err 'msb debug'
+same made "$(msb debug -- cat /made </dev/null)"
+
+it "has a terminal with the caller's size where the caller has one, and its keys"
+cat >terminal.py <<'END_OF_FILE'
+"""A person at a terminal who debugs: types when asked, reads what is shown."""
+import fcntl, os, pty, select, struct, sys, termios, time
+
+seen = b""
+
+
+def set_size(rows, columns):
+    fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
+
+
+def expect(text):
+    """Waits until text was shown; forgets all up to its end."""
+    global seen
+    end = time.monotonic() + 20
+    while text.encode() not in seen:
+        if time.monotonic() > end or not select.select([terminal], [], [], 1)[0]:
+            if time.monotonic() > end:
+                sys.exit(f"not shown: {text!r}; but: {seen!r}")
+            continue
+        try:
+            seen += os.read(terminal, 4096)
+        except OSError:
+            sys.exit(f"ended before it showed {text!r}: {seen!r}")
+    seen = seen[seen.index(text.encode()) + len(text):]
+
+
+def press(keys):
+    os.write(terminal, keys.encode())
+
+
+pid, terminal = pty.fork()
+if pid == 0:
+    sys.stdin.readline()  # the parent has set the size
+    os.execvp("msb", ["msb", "debug", "-u", "root", "build"])
+set_size(33, 77)
+press("\n")
+expect("# ")
+press("stty size; tty\n")
+expect("33 77\r\n")
+expect("/dev/pts/0\r\n")
+set_size(40, 100)
+press("stty size\n")
+expect("40 100\r\n")
+press("trap 'echo caught-it' INT; echo re''ady; sleep 100; echo sl''ept\n")
+expect("ready\r\n")
+time.sleep(0.3)
+press("\x03")
+expect("caught-it")
+press("trap - INT\n")
+press("sleep 100\n")
+time.sleep(0.5)
+press("\x1a")
+expect("Stopped")
+press("jobs; kill -9 %1; wait; echo do''ne\n")
+expect("Stopped")
+expect("done")
+press("vi /new\n")
+expect("~")
+press("ityped in vi\x1b")
+expect("typed in vi")
+time.sleep(0.5)
+press(":wq\n")
+expect("# ")
+press("cat /new\n")
+expect("typed in vi")
+press("exit 9\n")
+while select.select([terminal], [], [], 20)[0]:
+    try:
+        os.read(terminal, 4096)
+    except OSError:
+        break
+status = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+if status != 9:
+    sys.exit(f"exit status {status}")
+END_OF_FILE
+dockerfile <<'END_OF_FILE'
+FROM busybox AS build
+END_OF_FILE
+build
+python3 terminal.py
+MSB_RUNTIME=runc python3 terminal.py
+
+it "leaves the caller's terminal as it was, and nothing behind when it is ended"
+cat >ended.py <<'END_OF_FILE'
+import os, pty, signal, sys, termios, time
+
+master, slave = pty.openpty()
+before = termios.tcgetattr(slave)
+for command, how in ((["true"], None), (["sleep", "1000"], signal.SIGTERM)):
+    pid = os.fork()
+    if pid == 0:
+        for fd in range(3):
+            os.dup2(slave, fd)
+        os.execvp("msb", ["msb", "debug", "build", "--", *command])
+    if how:
+        end = time.monotonic() + 20
+        while termios.tcgetattr(slave) == before and time.monotonic() < end:
+            time.sleep(0.05)
+        os.kill(pid, how)
+    status = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+    if status != (137 if how else 0):
+        sys.exit(f"{command} ended with {status}: {os.read(master, 4096)!r}")
+    if termios.tcgetattr(slave) != before:
+        sys.exit(f"the terminal is not as it was after {command}")
+END_OF_FILE
+python3 ended.py
+same "" "$(ls "$MSB_ROOT/tmp")"
