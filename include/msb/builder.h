@@ -150,6 +150,23 @@ int msb_log(const char *root, const char *ref, int fd, struct msb_error *err);
 /* Makes an empty store at root where there is none yet. */
 int msb_store_make(const char *root, struct msb_error *err);
 
+struct msb_fsck_options {
+	bool quick;  /* records and directories alone, no contents of files */
+	bool repair; /* forget what is damaged, so that it is made anew */
+};
+
+struct msb_fsck_result {
+	uint64_t problems;
+};
+
+/* line: what is wrong, who refers to it, what to do; borrowed. */
+typedef void (*msb_problem_fn)(void *context, const char *line);
+
+/* 0 when the check came to its end, whatever it found: see result. Builds may go on meanwhile,
+ * unless it repairs. */
+int msb_fsck(const char *root, const struct msb_fsck_options *options, msb_problem_fn each,
+	     void *context, struct msb_fsck_result *result, struct msb_error *err);
+
 struct msb_host_fact {
 	const char *name; /* constant */
 	bool good;

@@ -432,6 +432,23 @@ int msb_store_make(const char *root, struct msb_error *err)
 		       : 0;
 }
 
+int msb_fsck(const char *root, const struct msb_fsck_options *options, msb_problem_fn each,
+	     void *context, struct msb_fsck_result *result, struct msb_error *err)
+{
+	*result = (struct msb_fsck_result){0};
+	if (strcmp(root, "/empty") == 0)
+		return msb_error_say(err, ENOENT, "there is no store at '%s' yet", root);
+	if (strcmp(root, "/damaged") != 0)
+		return 0;
+	each(context, "sha256:0101: its file has changed: image node:latest: /bin/\033[31mls: "
+		      "load the image anew");
+	if (!options->quick)
+		each(context, options->repair ? "sha256:0202: it is missing: forgotten"
+					      : "sha256:0202: it is missing");
+	result->problems = options->quick ? 1 : 2;
+	return 0;
+}
+
 int msb_host_facts(const char *root, struct msb_host_fact **ret, size_t *ret_count,
 		   struct msb_error *err)
 {

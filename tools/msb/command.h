@@ -101,6 +101,7 @@ int run_log(struct session *session, int argc, char **argv);
 int run_diff(struct session *session, int argc, char **argv);
 int run_cp(struct session *session, int argc, char **argv);
 int run_export(struct session *session, int argc, char **argv);
+int run_fsck(struct session *session, int argc, char **argv);
 int run_info(struct session *session, int argc, char **argv);
 int run_version(struct session *session, int argc, char **argv);
 int run_help(struct session *session, int argc, char **argv);

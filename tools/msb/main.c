@@ -33,6 +33,8 @@ const struct command commands[] = {
 	{"image import", "import", NULL, "Images", "Make an image from a tar of a file system",
 	 run_image_import},
 
+	{"fsck", NULL, NULL, "The store", "Verify all that the store holds", run_fsck},
+
 	{"info", NULL, NULL, "This host", "Show whether this host has what msb needs", run_info},
 	{"version", NULL, NULL, "This host", "Show the version", run_version},
 	{"help", NULL, NULL, "This host", "Show help", run_help},
