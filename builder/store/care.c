@@ -138,7 +138,8 @@ static const char *const roots[] = {
 			      " UNION ALL SELECT log, 0, 'the step cache, log' FROM cache"
 			      " WHERE log IS NOT NULL AND created_ns >= ?1",
 	[STORE_ROOTS_LAYERS] = "SELECT blob, 0, 'a layer that came from outside' FROM layer"
-			       " WHERE blob IS NOT NULL AND ?1 IS NOT NULL",
+			       " WHERE blob IS NOT NULL AND (?1 = 0 OR"
+			       " tree IN (SELECT digest FROM mark WHERE tree))",
 };
 
 /* Records have zeros where they name nothing. */

@@ -52,7 +52,8 @@ enum store_root_kind {
 typedef int (*store_root_fn)(void *context, const struct msb_digest *digest,
 			     enum store_root_kind kind, const char *who, struct msb_error *err);
 
-/* since: of builds the number, of the step cache the time from which on they count; 0: all. */
+/* since: of builds the number, of the step cache the time from which on they count; of layers other
+ * than 0: only those whose trees are marked. 0: all. */
 int store_care_roots(struct store_care *care, enum store_roots which, int64_t since,
 		     store_root_fn each, void *context, struct msb_error *err);
 
