@@ -341,6 +341,15 @@ static int list_moves(struct compaction *compaction, struct msb_error *err)
 	return r;
 }
 
+/* The journal of a large collection is large. Whoever reads just now keeps it as it is. */
+static void shorten_journal(struct compaction *compaction)
+{
+	struct connection *connection = compaction->care->connection;
+
+	connection_run(connection, "PRAGMA busy_timeout = 200", NULL);
+	connection_run(connection, "PRAGMA wal_checkpoint(TRUNCATE)", NULL);
+}
+
 int store_compact(struct store_care *care, uint64_t *ret_freed, struct msb_error *err)
 {
 	struct compaction compaction = {.care = care, .root = care->writer->store->root};
@@ -355,6 +364,7 @@ int store_compact(struct store_care *care, uint64_t *ret_freed, struct msb_error
 		r = 0;
 	if (r < 0)
 		return r;
+	shorten_journal(&compaction);
 	*ret_freed =
 		compaction.freed > compaction.written ? compaction.freed - compaction.written : 0;
 	return 0;
