@@ -15,6 +15,7 @@ struct fsck {
 	struct msb_fsck_result *result;
 	msb_problem_fn each;
 	void *context;
+	bool records_damaged;
 };
 
 /* "image docker.io/library/node:latest, manifest" with the name as people write it. */
@@ -89,6 +90,7 @@ static int check_records(struct fsck *fsck, struct store_care *care, struct msb_
 
 	if (r != 0)
 		return r < 0 ? r : 0;
+	fsck->records_damaged = true;
 	buffer_printf(&text, "records.db: %s: bring it back from a backup, or begin a new store",
 		      why);
 	return tell(fsck, &text, err);
@@ -112,7 +114,7 @@ int msb_fsck(const char *root, const struct msb_fsck_options *options, msb_probl
 {
 	AUTO(msb_store_closep) struct msb_store *store = NULL;
 	AUTO(store_care_closep) struct store_care *care = NULL;
-	struct fsck fsck = {options, result, each, context};
+	struct fsck fsck = {options, result, each, context, false};
 	int r = open_store(root, &store, err);
 
 	*result = (struct msb_fsck_result){0};
@@ -126,7 +128,8 @@ int msb_fsck(const char *root, const struct msb_fsck_options *options, msb_probl
 		r = follow_records(store, care, err);
 	if (r >= 0)
 		r = store_each_bad(care, tell_bad, &fsck, err);
-	if (r >= 0 && options->repair && result->problems) {
+	/* Not into a file that is damaged itself. */
+	if (r >= 0 && options->repair && result->problems && !fsck.records_damaged) {
 		r = store_repair(care, err);
 		if (r >= 0)
 			r = store_care_commit(care, err);

@@ -12,6 +12,10 @@ struct store_care {
 	bool committed;
 };
 
+/* Is there so much garbage in a pack (size) beside what lives (live.bytes) that copying the latter
+ * is worth it: an eighth, or 256 MiB? */
+#define CARE_WORTH_EMPTYING "pack.size - live.bytes > min(pack.size / 8, 268435456)"
+
 /* Makes the sums over all blobs anew. */
 int care_sum_blobs(struct store_care *care, struct msb_error *err);
 /* records.h shows something else from now on. */

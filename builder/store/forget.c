@@ -144,8 +144,8 @@ static int judge_packs(struct store_care *care, struct msb_error *err)
 		"DELETE FROM pack WHERE id NOT IN (SELECT id FROM live)"
 		" AND id < (SELECT max(id) FROM pack)",
 		"UPDATE pack SET size = 0, full = 1 WHERE id NOT IN (SELECT id FROM live)",
-		"UPDATE pack SET full = 1 WHERE (SELECT bytes FROM live WHERE live.id = pack.id)"
-		" < size / 4 * 3 AND size > 0",
+		"UPDATE pack SET full = 1 WHERE size > 0 AND"
+		" (SELECT " CARE_WORTH_EMPTYING " FROM live WHERE live.id = pack.id)",
 	};
 	int r = 0;
 

@@ -139,7 +139,7 @@ build -t app
 mount_store
 cp -a "$mnt/images/app:latest/app" wanted
 (
-    for round in {1..12}; do
+    for round in {1..8}; do
         head -c 100000 /dev/urandom >"ctx/many/$((round % 10 + 1))"
         head -c 2000000 /dev/urandom >ctx/big
         msb build -q -t scratch ctx
@@ -156,7 +156,7 @@ while kill -0 "$loop" 2>/dev/null; do
 done
 wait "$loop" || fail "$(tail collections)"
 children=()
-same 12 "$(grep -c 'Total reclaimed' collections)"
+same 8 "$(grep -c 'Total reclaimed' collections)"
 same_tree wanted "$mnt/images/app:latest/app"
 same_tree "$mnt/images/scratch:latest" "$mnt/stages/1"
 msb fsck

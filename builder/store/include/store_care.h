@@ -122,8 +122,8 @@ int store_sweep(struct store_care *care, uint64_t *ret_blobs, uint64_t *ret_byte
 		struct msb_error *err);
 
 /*
- * After commit: removes files that hold nothing any more, and copies what lives in packs that are
- * a quarter garbage to other packs. Readers go on reading: an old pack disappears when the index
+ * After commit: removes files that hold nothing any more, and copies what lives in packs with
+ * much garbage to other packs. Readers go on reading: an old pack disappears when the index
  * has led elsewhere, and its number is never used again. *ret_freed: bytes on the disk.
  */
 int store_compact(struct store_care *care, uint64_t *ret_freed, struct msb_error *err);
