@@ -4,6 +4,7 @@
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
+#include <sys/statfs.h>
 
 #include <msb/cleanup.h>
 
@@ -88,11 +89,12 @@ static int detach(const char *path, struct msb_error *err)
 /* A daemon that was killed leaves a mount that answers nothing but ENOTCONN. */
 static int detach_stale(const char *path, struct msb_error *err)
 {
-	struct stat st;
+	struct statfs fs;
 	int r;
 
+	/* Attributes may be kept by the kernel: statfs always asks. */
 	for (int i = 0; i < STALE_MAX; i++) {
-		if (lstat(path, &st) == 0 || (errno != ENOTCONN && errno != ECONNABORTED))
+		if (statfs(path, &fs) == 0 || (errno != ENOTCONN && errno != ECONNABORTED))
 			return 0;
 		r = detach(path, err);
 		if (r < 0)

@@ -1,6 +1,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <sys/stat.h>
 
 #include <msb/cleanup.h>
 
@@ -26,6 +27,20 @@ void packs_done(struct packs *packs)
 	pthread_rwlock_destroy(&packs->lock);
 }
 
+/* Packs that a collection took away: their room on the disk is free when nobody has them open.
+ * With the lock held for writing. */
+static void close_removed(struct packs *packs)
+{
+	struct stat st;
+
+	for (size_t i = 0; i < PACKS_OPEN; i++) {
+		if (packs->open[i].id && fstat(packs->open[i].fd, &st) == 0 && st.st_nlink == 0) {
+			close(packs->open[i].fd);
+			packs->open[i].id = 0;
+		}
+	}
+}
+
 /* Called and returns with the lock held for reading. The slot may be another pack's again on
  * return when many packs are read at once: the caller looks anew. */
 static int fill_slot(struct packs *packs, int root, uint32_t id, struct msb_error *err)
@@ -35,7 +50,7 @@ static int fill_slot(struct packs *packs, int root, uint32_t id, struct msb_erro
 	int fd = openat(root, pack_name(id, name), O_RDONLY | O_CLOEXEC);
 
 	if (fd < 0 && errno == ENOENT)
-		return msb_error_say(err, EBADMSG, "damaged: '%s' is missing", name);
+		return -ENOENT;
 	if (fd < 0)
 		return msb_error_set(err, errno, "open '%s'", name);
 	pthread_rwlock_unlock(&packs->lock);
@@ -44,6 +59,7 @@ static int fill_slot(struct packs *packs, int root, uint32_t id, struct msb_erro
 		close(packs->open[slot].fd);
 	packs->open[slot].id = id;
 	packs->open[slot].fd = fd;
+	close_removed(packs);
 	pthread_rwlock_unlock(&packs->lock);
 	pthread_rwlock_rdlock(&packs->lock);
 	return 0;

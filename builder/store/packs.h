@@ -41,7 +41,8 @@ struct packs {
 
 int packs_init(struct packs *packs);
 void packs_done(struct packs *packs);
-/* Exactly size bytes, or a negative code; -EBADMSG when the pack lacks them. */
+/* Exactly size bytes, or a negative code; -EBADMSG when the pack lacks them, -ENOENT without a
+ * message when there is no such pack: a collection took it away, or damage did. */
 int packs_read(struct packs *packs, int root, uint32_t id, void *bytes, size_t size,
 	       uint64_t offset, struct msb_error *err);
 

@@ -238,6 +238,55 @@ static int read_large(struct msb_store *store, const struct msb_digest *digest, 
 	return 0;
 }
 
+/* How often a reader asks the index anew. Each time another collection went by between its question
+ * and its reading. */
+#define MOVES 8
+
+static int missing_pack(uint32_t pack, struct msb_error *err)
+{
+	char name[PACK_NAME];
+
+	return msb_error_say(err, EBADMSG, "damaged: '%s' is missing", pack_name(pack, name));
+}
+
+/* A pack that is not there was collected after somebody located a blob in it, and the index leads
+ * elsewhere. Where it does not, the pack is missing. 1: *location is another one. */
+static int find_moved(struct msb_store *store, const struct msb_digest *digest,
+		      struct msb_location *location, struct msb_error *err)
+{
+	struct msb_location now;
+	int r = msb_store_locate(store, digest, &now, err);
+
+	if (r < 0)
+		return r;
+	if (now.pack == location->pack && now.offset == location->offset)
+		return missing_pack(now.pack, err);
+	if (now.pack == 0 || now.size != location->size)
+		return msb_error_say(err, EBADMSG, "damaged: the index has two sizes of a blob");
+	*location = now;
+	return 1;
+}
+
+static int read_packed(struct msb_store *store, const struct msb_digest *digest,
+		       const struct msb_location *location, void *bytes, size_t size,
+		       uint64_t offset, struct msb_error *err)
+{
+	struct msb_location at = *location;
+	int r = -ENOENT;
+
+	for (unsigned moves = 0; r == -ENOENT && moves < MOVES; moves++) {
+		if (moves > 0) {
+			int moved = find_moved(store, digest, &at, err);
+
+			if (moved < 0)
+				return moved;
+		}
+		r = packs_read(&store->packs, store->root, at.pack, bytes, size, at.offset + offset,
+			       err);
+	}
+	return r == -ENOENT ? missing_pack(at.pack, err) : r;
+}
+
 ssize_t msb_store_read(struct msb_store *store, const struct msb_digest *digest,
 		       const struct msb_location *location, void *bytes, size_t size,
 		       uint64_t offset, struct msb_error *err)
@@ -249,8 +298,7 @@ ssize_t msb_store_read(struct msb_store *store, const struct msb_digest *digest,
 	if (size > location->size - offset)
 		size = (size_t)(location->size - offset);
 	if (location->pack)
-		r = packs_read(&store->packs, store->root, location->pack, bytes, size,
-			       location->offset + offset, err);
+		r = read_packed(store, digest, location, bytes, size, offset, err);
 	else
 		r = read_large(store, digest, bytes, size, offset, err);
 	if (r < 0)
@@ -290,25 +338,38 @@ int msb_store_load(struct msb_store *store, const struct msb_digest *digest, siz
 	return 0;
 }
 
+static int open_pack(struct msb_store *store, const struct msb_digest *digest,
+		     struct msb_location *location, struct msb_error *err)
+{
+	char name[PACK_NAME];
+	int fd = -1;
+
+	for (unsigned moves = 0; fd < 0 && moves < MOVES; moves++) {
+		fd = openat(store->root, pack_name(location->pack, name), O_RDONLY | O_CLOEXEC);
+		if (fd < 0 && errno == ENOENT) {
+			int r = find_moved(store, digest, location, err);
+
+			if (r < 0)
+				return r;
+		} else if (fd < 0) {
+			return msb_error_set(err, errno, "open '%s'", name);
+		}
+	}
+	return fd < 0 ? missing_pack(location->pack, err) : fd;
+}
+
 int msb_store_open_blob(struct msb_store *store, const struct msb_digest *digest, int *ret_fd,
 			struct msb_location *ret, struct msb_error *err)
 {
 	struct msb_location location;
-	char name[PACK_NAME];
 	int fd, r = msb_store_locate(store, digest, &location, err);
 
 	if (r < 0)
 		return r;
-	if (location.pack) {
-		fd = openat(store->root, pack_name(location.pack, name), O_RDONLY | O_CLOEXEC);
-		if (fd < 0)
-			return msb_error_set(err, errno, "store '%s': open '%s'", store->path,
-					     name);
-	} else {
-		fd = open_large(store, digest, err);
-		if (fd < 0)
-			return msb_error_prefix(err, fd, "store '%s'", store->path);
-	}
+	fd = location.pack ? open_pack(store, digest, &location, err)
+			   : open_large(store, digest, err);
+	if (fd < 0)
+		return msb_error_prefix(err, fd, "store '%s'", store->path);
 	*ret_fd = fd;
 	*ret = location;
 	return 0;

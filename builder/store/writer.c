@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <sys/file.h>
+#include <time.h>
 
 #include "writer.h"
 
@@ -66,15 +67,40 @@ static void hide_pending(struct msb_store *store, struct store_writer *writer)
 	pthread_rwlock_unlock(&store->pending_lock);
 }
 
-static int open_lock(struct store_writer *writer, struct msb_error *err)
+/* The kernel knows no time limit for a lock. */
+#define LOCK_PAUSE_MS 50
+
+static int lock_shared(int fd, struct msb_error *err)
+{
+	while (flock(fd, LOCK_SH) < 0)
+		if (errno != EINTR)
+			return msb_error_set(err, errno, "lock 'lock'");
+	return 0;
+}
+
+static int lock_alone(int fd, unsigned seconds, struct msb_error *err)
+{
+	const struct timespec pause = {.tv_nsec = LOCK_PAUSE_MS * 1000000L};
+	unsigned tries = seconds * (1000 / LOCK_PAUSE_MS);
+
+	while (flock(fd, LOCK_EX | LOCK_NB) < 0) {
+		if (errno != EWOULDBLOCK && errno != EINTR)
+			return msb_error_set(err, errno, "lock 'lock'");
+		if (tries-- == 0)
+			return msb_error_say(err, EBUSY,
+					     "a build is running, or something else that writes; "
+					     "try again when it is done");
+		nanosleep(&pause, NULL);
+	}
+	return 0;
+}
+
+static int open_lock(struct store_writer *writer, const unsigned *alone, struct msb_error *err)
 {
 	writer->lock = openat(writer->store->root, "lock", O_RDWR | O_CREAT | O_CLOEXEC, 0600);
 	if (writer->lock < 0)
 		return msb_error_set(err, errno, "open 'lock'");
-	while (flock(writer->lock, LOCK_SH) < 0)
-		if (errno != EINTR)
-			return msb_error_set(err, errno, "lock 'lock'");
-	return 0;
+	return alone ? lock_alone(writer->lock, *alone, err) : lock_shared(writer->lock, err);
 }
 
 static struct store_writer *writer_new(struct msb_store *store)
@@ -94,14 +120,16 @@ static struct store_writer *writer_new(struct msb_store *store)
 	return writer;
 }
 
-int store_writer_open(struct msb_store *store, struct store_writer **ret, struct msb_error *err)
+/* alone: the seconds to wait for that; NULL: one writer among others. */
+static int open_writer(struct msb_store *store, const unsigned *alone, struct store_writer **ret,
+		       struct msb_error *err)
 {
 	AUTO(store_writer_closep) struct store_writer *writer = writer_new(store);
 	int r;
 
 	if (!writer)
 		return msb_error_memory(err);
-	r = open_lock(writer, err);
+	r = open_lock(writer, alone, err);
 	if (r == 0)
 		r = scratch_open(store->root, store->absolute, &writer->scratch, err);
 	if (r < 0)
@@ -115,6 +143,17 @@ int store_writer_open(struct msb_store *store, struct store_writer **ret, struct
 				     store->path);
 	*ret = steal(&writer);
 	return 0;
+}
+
+int store_writer_open(struct msb_store *store, struct store_writer **ret, struct msb_error *err)
+{
+	return open_writer(store, NULL, ret, err);
+}
+
+int writer_open_alone(struct msb_store *store, unsigned seconds, struct store_writer **ret,
+		      struct msb_error *err)
+{
+	return open_writer(store, &seconds, ret, err);
 }
 
 struct msb_store *store_writer_store(struct store_writer *writer)

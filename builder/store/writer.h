@@ -36,7 +36,7 @@ struct pack_buffer {
 struct store_writer {
 	struct msb_store *store;
 	struct scratch scratch;
-	int lock; /* on ROOT/lock, shared: nothing is collected while it is held */
+	int lock; /* on ROOT/lock, shared: nothing is collected while it is held; or alone */
 
 	pthread_mutex_t mutex; /* guards what follows */
 	struct pending pending;
@@ -56,6 +56,11 @@ struct store_writer {
 	bool changed; /* the transaction changes what records.h shows */
 	bool seen;    /* it adds to the stat cache */
 };
+
+/* As store_writer_open() when nobody else writes, and nobody can until it is closed. Waits so many
+ * seconds for that, then -EBUSY. */
+int writer_open_alone(struct msb_store *store, unsigned seconds, struct store_writer **ret,
+		      struct msb_error *err);
 
 /* 1: the blob is pending or committed, 0: it is not, or a negative code. */
 int writer_has(struct store_writer *writer, const struct msb_digest *digest, struct msb_error *err);

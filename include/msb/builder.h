@@ -197,6 +197,75 @@ int msb_explain(const char *root, const char *ref, msb_explain_fn each, void *co
 /* Makes an empty store at root where there is none yet. */
 int msb_store_make(const char *root, struct msb_error *err);
 
+struct msb_fsck_options {
+	bool quick;  /* records and directories alone, no contents of files */
+	bool repair; /* forget what is damaged, so that it is made anew */
+};
+
+struct msb_fsck_result {
+	uint64_t problems;
+};
+
+/* line: what is wrong, who refers to it, what to do; borrowed. */
+typedef void (*msb_problem_fn)(void *context, const char *line);
+
+/* 0 when the check came to its end, whatever it found: see result. Builds may go on meanwhile,
+ * unless it repairs. */
+int msb_fsck(const char *root, const struct msb_fsck_options *options, msb_problem_fn each,
+	     void *context, struct msb_fsck_result *result, struct msb_error *err);
+
+struct msb_prune_options {
+	bool dry_run;       /* say what would go, and leave all as it is */
+	bool all_images;    /* named images too that no kept build shows */
+	bool caches;        /* the directories of RUN --mount=type=cache too */
+	size_t keep_builds; /* so many of the newest stay */
+	int64_t until_ns;   /* only what was made before; 0: whenever */
+};
+
+struct msb_prune_result {
+	uint64_t builds, images, cached_steps, layers, blobs, caches; /* that went */
+	uint64_t bytes; /* on the disk; of a dry run: in the blobs and caches that would go */
+};
+
+/* Removes what is wanted no more, and then all that nothing reaches. Waits a minute for running
+ * builds (-EBUSY), and new ones wait for it. Mounts go on; what they show of removed builds may
+ * end in errors, never in wrong bytes. */
+int msb_prune(const char *root, const struct msb_prune_options *options,
+	      struct msb_prune_result *result, struct msb_error *err);
+
+/* What takes room. What several kinds share counts with the first of them. */
+enum msb_usage_kind {
+	MSB_USAGE_IMAGES,
+	MSB_USAGE_BUILDS, /* trees of stages and steps */
+	MSB_USAGE_CACHE,  /* of the step cache, beside those */
+	MSB_USAGE_LOGS,
+	MSB_USAGE_CACHES,  /* of RUN --mount=type=cache */
+	MSB_USAGE_GARBAGE, /* what nothing reaches */
+	MSB_USAGE_KINDS,
+};
+
+struct msb_usage {
+	uint64_t count;
+	uint64_t bytes;
+	uint64_t reclaimable; /* of bytes: what a prune with the default options removes; of caches
+				 with --caches */
+};
+
+int msb_usage(const char *root, struct msb_usage ret[MSB_USAGE_KINDS], struct msb_error *err);
+
+/* How many bytes an image takes, and how many of them no other image shares. In the order of
+ * msb_records_images(); owned by the caller. */
+struct msb_image_usage {
+	struct msb_digest id;
+	uint64_t bytes;
+	uint64_t unique;
+};
+int msb_image_usages(const char *root, struct msb_image_usage **ret, size_t *ret_count,
+		     struct msb_error *err);
+
+/* Builds that a prune keeps unless told otherwise. */
+#define MSB_KEEP_BUILDS 20
+
 struct msb_host_fact {
 	const char *name; /* constant */
 	bool good;

@@ -32,7 +32,8 @@ DEFINE_AUTO(struct msb_store, msb_store_close)
 int msb_store_directory(const struct msb_store *store);
 const char *msb_store_path(const struct msb_store *store);
 
-/* Where a blob's bytes are. Stays true as long as the blob is referenced by any record. */
+/* Where a blob's bytes are. A collection may move them, but never puts others there: reading by an
+ * old location gives the right bytes or an error. */
 struct msb_location {
 	uint32_t pack; /* 0: a file of its own, named by the digest */
 	uint64_t offset;
@@ -44,7 +45,8 @@ int msb_store_locate(struct msb_store *store, const struct msb_digest *digest,
 		     struct msb_location *ret, struct msb_error *err);
 
 /* Up to size bytes from offset of the blob (which msb_store_locate found at location); fewer at its
- * end only. Not verified: a reader of parts cannot. The count, or a negative code. */
+ * end only. Not verified: a reader of parts cannot. A blob that was moved meanwhile is located
+ * anew; -ENOENT when a collection took it away. The count, or a negative code. */
 ssize_t msb_store_read(struct msb_store *store, const struct msb_digest *digest,
 		       const struct msb_location *location, void *bytes, size_t size,
 		       uint64_t offset, struct msb_error *err);

@@ -78,9 +78,7 @@ eventually nobody_runs_here
 
 it "mounts again where a killed msbfs left a dead mount"
 mount_store
-daemon=$(grep -lF "$mnt" /proc/[0-9]*/cmdline 2>/dev/null | cut -d / -f 3 | while read -r pid; do
-    if [[ $(readlink "/proc/$pid/exe") == */msbfs ]]; then echo "$pid"; fi
-done)
+daemon=$(pgrep -x -f "[^ ]*msbfs.* $mnt")
 [[ $daemon =~ ^[0-9]+$ ]] || fail "which process serves $mnt? '$daemon'"
 kill -9 "$daemon"
 exits 2 ls "$mnt"

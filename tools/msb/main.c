@@ -35,6 +35,11 @@ const struct command commands[] = {
 	{"image save", "save", NULL, "Images", "Save images to an archive", run_image_save},
 	{"image import", "import", NULL, "Images", "Make an image from a tar of a file system",
 	 run_image_import},
+	{"image prune", NULL, NULL, "Images", "Remove images without a name", run_image_prune},
+
+	{"du", NULL, NULL, "The store", "Show what takes how much room", run_du},
+	{"prune", NULL, NULL, "The store", "Remove what is wanted no more", run_prune},
+	{"fsck", NULL, NULL, "The store", "Verify all that the store holds", run_fsck},
 
 	{"info", NULL, NULL, "This host", "Show whether this host has what msb needs", run_info},
 	{"version", NULL, NULL, "This host", "Show the version", run_version},
