@@ -288,6 +288,8 @@ static int prepare(struct build *build, struct msb_error *err)
 	if (!dockerfile)
 		return msb_error_memory(err);
 	r = secrets_check(build->options->secrets, err);
+	if (r >= 0)
+		r = outputs_parse(build->options->outputs, &build->outputs, err);
 	if (r < 0)
 		return r;
 	r = read_dockerfile(build, dockerfile, err);
@@ -326,6 +328,7 @@ static void build_done(struct build *build)
 	free(build->dockerfile_text);
 	free(build->record.tags);
 	base_images_done(&build->images);
+	outputs_done(&build->outputs);
 	events_done(&build->events);
 	pthread_cond_destroy(&build->changed);
 	pthread_mutex_destroy(&build->lock);
@@ -357,6 +360,8 @@ int exec_build(const struct exec_request *request, struct msb_build_result *ret,
 	r = build_run_stages(&build, &failure);
 	if (r >= 0)
 		r = build_publish(&build, &failure);
+	if (r >= 0)
+		r = build_export(&build, &failure);
 	recorded = record_end(&build, r, &failure, r < 0 ? NULL : &failure);
 	if (r >= 0)
 		r = recorded;

@@ -1,6 +1,7 @@
 /* The target's image: its layers' digests waited for, its documents written, its tags set. */
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "internal.h"
 #include "reference.h"
@@ -130,5 +131,39 @@ int build_publish(struct build *build, struct msb_error *err)
 		r = store_commit(build->writer, err);
 	if (r < 0)
 		store_rollback(build->writer);
+	return r;
+}
+
+static int normalize_tags(const char *const *tags, struct strlist *ret, struct msb_error *err)
+{
+	int r = 0;
+
+	for (; r >= 0 && tags && *tags; tags++) {
+		autofree char *name = NULL;
+
+		r = reference_normalize(*tags, &name, err);
+		if (r >= 0 && strlist_add(ret, name) < 0)
+			r = msb_error_memory(err);
+	}
+	return r;
+}
+
+int build_export(struct build *build, struct msb_error *err)
+{
+	const struct msb_build_result *result = build->result;
+	const struct msb_image image = {
+		.id = result->image, .manifest = result->manifest, .tree = result->tree};
+	autostrlist tags = {0};
+	int r = normalize_tags(build->options->tags, &tags, err);
+
+	for (size_t i = 0; r >= 0 && i < build->outputs.count; i++) {
+		const struct output *output = &build->outputs.items[i];
+
+		r = output_write(output, build->writer, &image, &tags, err);
+		if (r < 0)
+			return msb_error_prefix(err, r, "--output %s", output->dest);
+		if (output->dest && strcmp(output->dest, "-") == 0)
+			build->result->used_stdout = true;
+	}
 	return r;
 }

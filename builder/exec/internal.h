@@ -18,6 +18,7 @@
 #include "events.h"
 #include "image.h"
 #include "layer_digests.h"
+#include "output.h"
 #include "plan.h"
 #include "store_writer.h"
 
@@ -52,6 +53,7 @@ struct build {
 	struct base_mount *mount;
 	struct layer_digests *digests;
 	struct stage_run *stages;
+	struct outputs outputs;
 
 	pthread_mutex_t lock;
 	pthread_cond_t changed; /* a stage finished, or a place for a worker became free */
@@ -99,6 +101,8 @@ int build_run_stages(struct build *build, struct msb_error *err);
 
 /* finish.c: the target's image from its stage, published under its tags. */
 int build_publish(struct build *build, struct msb_error *err);
+/* finish.c: afterwards, what --output asks for. */
+int build_export(struct build *build, struct msb_error *err);
 
 /* excerpt.c: the Dockerfile around an instruction; owned. */
 char *excerpt_of(const char *name, const char *text, int line, int end_line);

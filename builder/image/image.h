@@ -15,6 +15,7 @@
 
 #include "config.h"
 #include "store_writer.h"
+#include "strlist.h"
 
 struct history {
 	char *created_by; /* owned, as all of them; NULL: not given */
@@ -93,5 +94,12 @@ int image_import(struct msb_store *store, struct store_writer *writer, const cha
  * looks up layers. */
 int image_save(struct store_writer *writer, const char *const *names, size_t count, int fd,
 	       struct msb_error *err);
+
+/* The same of one image that is on record, under these names (normalized; none: without a name)
+ * and no others. Or as an OCI layout of files in a directory. */
+int image_save_as(struct store_writer *writer, const struct msb_image *image,
+		  const struct strlist *names, int fd, struct msb_error *err);
+int image_save_layout(struct store_writer *writer, const struct msb_image *image,
+		      const struct strlist *names, int directory, struct msb_error *err);
 
 #endif

@@ -31,6 +31,7 @@ struct msb_build_options {
 	const char *const *secrets;         /* "id=NAME[,src=FILE|,env=NAME]" */
 	const char *const *hosts;           /* "NAME:ADDRESS" or "NAME=ADDRESS", for RUN */
 	const char *const *agents;          /* --ssh: "default" or "NAME=SOCKET" */
+	const char *const *outputs;         /* "type=local|tar|oci|docker,dest=PATH"; "DIR", "-" */
 	const char *target;                 /* stage name or number; NULL: the last */
 	const char *platform;               /* NULL: this machine's */
 	const char *network;                /* of RUN: NULL or "default", "host", "none" */
@@ -67,6 +68,7 @@ struct msb_build_result {
 	struct msb_digest image; /* of a build that succeeded */
 	struct msb_digest manifest;
 	struct msb_digest tree;
+	bool used_stdout; /* an output went to file descriptor 1 */
 	/* Of a build that failed in a step: */
 	bool failed_in_step;
 	char *failed_stage; /* name or number; owned */

@@ -59,6 +59,10 @@ static const struct argp_option build_options[] = {
 	{"secret", KEY_SECRET, "id=NAME[,src=FILE]", 0, "Lend a file or variable to RUN --mount"},
 	{"ssh", KEY_SSH, "NAME[=SOCKET]", 0, "Lend an agent's socket to RUN --mount; default"},
 	{"add-host", KEY_ADD_HOST, "HOST:IP", 0, "A line in /etc/hosts of RUN"},
+	{"output", 'o', "DIR|type=TYPE,dest=PATH", 0,
+	 "Write the result there too: type is local, tar, oci or docker; DIR for local, - for a "
+	 "tar "
+	 "to standard output; may be given several times"},
 	{"jobs", KEY_JOBS, "N", 0, "Stages built at once (one a core)"},
 	{"explain", KEY_EXPLAIN, NULL, 0, "Say of each step that missed the cache why"},
 	{"quiet", 'q', NULL, 0, "Print the image ID alone"},
@@ -99,7 +103,6 @@ static const struct argp_option build_options[] = {
 	ACCEPTED("cache-to", KEY_ACCEPTED, "VALUE"),
 	ACCEPTED("allow", KEY_ACCEPTED, "VALUE"),
 
-	REFUSED("output", 'o', 0),
 	REFUSED("build-context", KEY_REFUSED, 0),
 	REFUSED("push", KEY_REFUSED + 1, OPTION_ARG_OPTIONAL),
 	REFUSED("annotation", KEY_REFUSED + 2, 0),
@@ -122,7 +125,7 @@ static const char *option_name(int key)
 struct build {
 	struct msb_build_options options;
 	struct words tags, build_args, labels, no_cache_filter, operands;
-	struct words secrets, agents, hosts;
+	struct words secrets, agents, hosts, outputs;
 	enum progress_mode mode;
 	struct report report;
 };
@@ -137,6 +140,7 @@ static void build_done(struct build *build)
 	words_done(&build->secrets);
 	words_done(&build->agents);
 	words_done(&build->hosts);
+	words_done(&build->outputs);
 }
 
 static enum progress_mode parse_progress(const char *how, struct argp_state *state)
@@ -248,6 +252,8 @@ static error_t parse_list(int key, char *arg, struct argp_state *state)
 	struct build *build = state->input;
 
 	switch (key) {
+	case 'o':
+		return words_add(&build->outputs, arg) < 0 ? ENOMEM : 0;
 	case 't':
 		return words_add(&build->tags, arg) < 0 ? ENOMEM : 0;
 	case KEY_BUILD_ARG:
@@ -293,8 +299,6 @@ static error_t parse_build(int key, char *arg, struct argp_state *state)
 	case 'm':
 	case 'c':
 		return 0;
-	case 'o':
-		return refuse(key, arg, state);
 	case ARGP_KEY_INIT:
 		build->mode = parse_progress("auto", state);
 		return 0;
@@ -349,6 +353,7 @@ int run_build(struct session *session, int argc, char **argv)
 		wanted.options.secrets = wanted.secrets.items;
 		wanted.options.agents = wanted.agents.items;
 		wanted.options.hosts = wanted.hosts.items;
+		wanted.options.outputs = wanted.outputs.items;
 		wanted.report.tags = &wanted.tags;
 		status = build(session, &wanted);
 	}

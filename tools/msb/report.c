@@ -114,9 +114,10 @@ int report_success(const struct session *session, const struct report *report,
 		r = write_file(report->iidfile, id, &err);
 	if (r >= 0 && report->metadata_file)
 		r = write_metadata(report, id, manifest, &err);
-	if (r >= 0 && report->quiet)
+	/* An archive there is not to be followed by words. */
+	if (r >= 0 && report->quiet && !result->used_stdout)
 		puts(id);
-	else if (r >= 0)
+	else if (r >= 0 && !report->quiet)
 		r = say_success(session, report, result, id, &err);
 	return r < 0 ? fail(&err) : finish();
 }
