@@ -6,6 +6,7 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 
+#include "annotations.h"
 #include "exec.h"
 #include "internal.h"
 #include "io.h"
@@ -149,7 +150,7 @@ static int make_plan(struct build *build, struct msb_error *err)
 	const struct plan_inputs inputs = {
 		.dockerfile = build->dockerfile,
 		.build_args = &args,
-		.target = options->target,
+		.targets = options->targets,
 		.labels = &labels,
 		.platform = platform,
 		.image_config = base_config,
@@ -191,10 +192,22 @@ static bool wants(const struct plan *plan, enum step_kind kind)
 
 /* --- The stages --- */
 
+/* A target and the stages that it stands upon. */
+static void want_layers(struct build *build, size_t target)
+{
+	struct stage_run *stage = &build->stages[target];
+
+	for (;;) {
+		stage->wants_layers = true;
+		if (stage->plan->base.kind != SOURCE_STAGE)
+			return;
+		stage = &build->stages[stage->plan->base.stage];
+	}
+}
+
 static int make_stages(struct build *build, struct msb_error *err)
 {
 	long cores = sysconf(_SC_NPROCESSORS_ONLN);
-	struct stage_run *stage;
 
 	build->workers_left =
 		build->options->jobs ? build->options->jobs : (size_t)(cores > 0 ? cores : 1);
@@ -203,13 +216,9 @@ static int make_stages(struct build *build, struct msb_error *err)
 		return msb_error_memory(err);
 	for (size_t i = 0; i < build->plan->stage_count; i++)
 		build->stages[i].plan = &build->plan->stages[i];
-	stage = &build->stages[build->plan->target];
-	for (;;) {
-		stage->wants_layers = true;
-		if (stage->plan->base.kind != SOURCE_STAGE)
-			return 0;
-		stage = &build->stages[stage->plan->base.stage];
-	}
+	for (size_t i = 0; i < build->plan->target_count; i++)
+		want_layers(build, build->plan->targets[i]);
+	return 0;
 }
 
 /* --- The build's own record --- */
@@ -290,6 +299,8 @@ static int prepare(struct build *build, struct msb_error *err)
 	r = secrets_check(build->options->secrets, err);
 	if (r >= 0)
 		r = outputs_parse(build->options->outputs, &build->outputs, err);
+	if (r >= 0)
+		r = annotations_parse(build->options->annotations, &build->annotations, err);
 	if (r < 0)
 		return r;
 	r = read_dockerfile(build, dockerfile, err);
@@ -329,6 +340,7 @@ static void build_done(struct build *build)
 	free(build->record.tags);
 	base_images_done(&build->images);
 	outputs_done(&build->outputs);
+	strlist_done(&build->annotations);
 	events_done(&build->events);
 	pthread_cond_destroy(&build->changed);
 	pthread_mutex_destroy(&build->lock);

@@ -54,6 +54,7 @@ struct build {
 	struct layer_digests *digests;
 	struct stage_run *stages;
 	struct outputs outputs;
+	struct strlist annotations;
 
 	pthread_mutex_t lock;
 	pthread_cond_t changed; /* a stage finished, or a place for a worker became free */

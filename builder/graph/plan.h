@@ -128,14 +128,17 @@ struct plan_stage {
 struct plan {
 	struct plan_stage *stages;
 	size_t stage_count;
-	size_t target; /* index */
+	size_t *targets; /* indexes in the order asked for, each once; owned */
+	size_t target_count;
+	size_t target; /* the last of them */
 };
 
 struct plan_inputs {
 	const struct dockerfile *dockerfile;
 	const struct strlist *build_args; /* NAME=VALUE */
-	const char *target;               /* stage name or number; NULL: the last */
-	const struct strlist *labels;     /* --label NAME=VALUE, applied to the target's end */
+	/* Stage names or numbers, NULL-terminated; NULL or none: the last stage. */
+	const char *const *targets;
+	const struct strlist *labels; /* --label NAME=VALUE, applied to each target's end */
 	const char *platform; /* "linux/amd64": BUILD… and TARGET… arguments; NULL: none of them */
 	/* The configuration of base image `reference`, only called for stages that are wanted.
 	 * Fills ret, which the caller releases. NULL: every base image is bare. */

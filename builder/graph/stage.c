@@ -213,18 +213,16 @@ static const char *nearest_stage(const struct plan *plan, const char *name)
 	return near;
 }
 
-int stage_target(struct planner *planner, struct msb_error *err)
+static int find_target(struct planner *planner, const char *target, size_t *ret,
+		       struct msb_error *err)
 {
-	const char *target = planner->inputs->target, *near;
 	struct plan *plan = planner->plan;
+	const char *near;
 
-	plan->target = plan->stage_count - 1;
-	if (!target || !*target)
+	*ret = *target ? find_stage(plan, plan->stage_count, target) : plan->stage_count - 1;
+	if (*ret < plan->stage_count)
 		return 0;
-	plan->target = find_stage(plan, plan->stage_count, target);
-	if (plan->target < plan->stage_count)
-		return 0;
-	if (is_number(target, &plan->target) && plan->target < plan->stage_count)
+	if (is_number(target, ret) && *ret < plan->stage_count)
 		return 0;
 	near = nearest_stage(plan, target);
 	if (near)
@@ -233,4 +231,40 @@ int stage_target(struct planner *planner, struct msb_error *err)
 				     planner->file->name, target, near);
 	return msb_error_say(err, EINVAL, "%s: target stage '%s' could not be found",
 			     planner->file->name, target);
+}
+
+/* One asked for twice counts where it came last. */
+static void add_target(struct plan *plan, size_t stage)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < plan->target_count; i++)
+		if (plan->targets[i] != stage)
+			plan->targets[kept++] = plan->targets[i];
+	plan->targets[kept] = stage;
+	plan->target_count = kept + 1;
+	plan->target = stage;
+}
+
+int stage_targets(struct planner *planner, struct msb_error *err)
+{
+	static const char *const the_last[] = {"", NULL};
+	const char *const *given = planner->inputs->targets;
+	struct plan *plan = planner->plan;
+	size_t stage, count = 0;
+	int r = 0;
+
+	if (!given || !*given)
+		given = the_last;
+	while (given[count])
+		count++;
+	plan->targets = calloc(count, sizeof(*plan->targets));
+	if (!plan->targets)
+		return msb_error_memory(err);
+	for (; r == 0 && *given; given++) {
+		r = find_target(planner, *given, &stage, err);
+		if (r == 0)
+			add_target(plan, stage);
+	}
+	return r;
 }

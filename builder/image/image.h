@@ -36,6 +36,7 @@ struct image {
 	size_t layer_count;
 	struct history *history;
 	size_t history_count;
+	struct strlist annotations; /* NAME=VALUE: of the manifest that image_put() writes */
 };
 
 void image_done(struct image *image);

@@ -27,6 +27,7 @@ enum {
 	KEY_SECRET,
 	KEY_SSH,
 	KEY_ADD_HOST,
+	KEY_ANNOTATION,
 	KEY_ACCEPTED, /* tunes, or has no meaning here */
 	KEY_REFUSED,  /* without it the result would be another: this and all that follow */
 };
@@ -47,11 +48,13 @@ enum {
 static const struct argp_option build_options[] = {
 	{"tag", 't', "NAME[:TAG]", 0, "Name the image so; may be given several times"},
 	{"file", 'f', "FILE", 0, "The Dockerfile (PATH/Dockerfile); - for standard input"},
-	{"target", KEY_TARGET, "STAGE", 0, "Build up to this stage, by name or number"},
+	{"target", KEY_TARGET, "STAGE", 0,
+	 "Build up to this stage, by name or number; several are built in one run"},
 	{"build-arg", KEY_BUILD_ARG, "NAME[=VALUE]", 0,
 	 "Set an ARG; from the environment "
 	 "without VALUE"},
 	{"label", KEY_LABEL, "NAME=VALUE", 0, "Label the image"},
+	{"annotation", KEY_ANNOTATION, "NAME=VALUE", 0, "Annotate the image's manifest"},
 	{"no-cache", KEY_NO_CACHE, "BOOL", OPTION_ARG_OPTIONAL, "Execute all steps anew"},
 	{"no-cache-filter", KEY_NO_CACHE_FILTER, "STAGES", 0, "Execute these stages anew"},
 	{"network", KEY_NETWORK, "MODE", 0, "Of RUN: default, host or none"},
@@ -105,7 +108,6 @@ static const struct argp_option build_options[] = {
 
 	REFUSED("build-context", KEY_REFUSED, 0),
 	REFUSED("push", KEY_REFUSED + 1, OPTION_ARG_OPTIONAL),
-	REFUSED("annotation", KEY_REFUSED + 2, 0),
 	REFUSED("call", KEY_REFUSED + 3, 0),
 	REFUSED("check", KEY_REFUSED + 4, OPTION_ARG_OPTIONAL),
 	REFUSED("policy", KEY_REFUSED + 5, 0),
@@ -125,7 +127,7 @@ static const char *option_name(int key)
 struct build {
 	struct msb_build_options options;
 	struct words tags, build_args, labels, no_cache_filter, operands;
-	struct words secrets, agents, hosts, outputs;
+	struct words secrets, agents, hosts, outputs, targets, annotations;
 	enum progress_mode mode;
 	struct report report;
 };
@@ -141,6 +143,8 @@ static void build_done(struct build *build)
 	words_done(&build->agents);
 	words_done(&build->hosts);
 	words_done(&build->outputs);
+	words_done(&build->targets);
+	words_done(&build->annotations);
 }
 
 static enum progress_mode parse_progress(const char *how, struct argp_state *state)
@@ -218,9 +222,6 @@ static error_t parse_wish(int key, char *arg, struct argp_state *state)
 	case 'f':
 		options->dockerfile = arg;
 		return 0;
-	case KEY_TARGET:
-		options->target = arg;
-		return 0;
 	case KEY_NO_CACHE:
 		options->no_cache = option_bool(state, "no-cache", arg);
 		return 0;
@@ -260,6 +261,10 @@ static error_t parse_list(int key, char *arg, struct argp_state *state)
 		return words_add(&build->build_args, arg) < 0 ? ENOMEM : 0;
 	case KEY_LABEL:
 		return words_add(&build->labels, arg) < 0 ? ENOMEM : 0;
+	case KEY_TARGET:
+		return words_add(&build->targets, arg) < 0 ? ENOMEM : 0;
+	case KEY_ANNOTATION:
+		return words_add(&build->annotations, arg) < 0 ? ENOMEM : 0;
 	case KEY_SECRET:
 		return words_add(&build->secrets, arg) < 0 ? ENOMEM : 0;
 	case KEY_SSH:
@@ -328,8 +333,7 @@ static int build(struct session *session, struct build *build)
 		return fail_say("start the display: %s", strerror(-r));
 	r = msb_build(session->root, &build->options, progress_event, progress, &result, &err);
 	build->report.vertex = progress_end(progress);
-	status = r < 0 ? report_failure(&result, &err)
-		       : report_success(session, &build->report, &result);
+	status = r < 0 ? report_failure(&result, &err) : report_success(&build->report, &result);
 	msb_build_result_done(&result);
 	return status;
 }
@@ -354,6 +358,8 @@ int run_build(struct session *session, int argc, char **argv)
 		wanted.options.agents = wanted.agents.items;
 		wanted.options.hosts = wanted.hosts.items;
 		wanted.options.outputs = wanted.outputs.items;
+		wanted.options.targets = wanted.targets.items;
+		wanted.options.annotations = wanted.annotations.items;
 		wanted.report.tags = &wanted.tags;
 		status = build(session, &wanted);
 	}
