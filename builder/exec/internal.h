@@ -18,6 +18,7 @@
 #include "events.h"
 #include "image.h"
 #include "layer_digests.h"
+#include "origin.h"
 #include "output.h"
 #include "plan.h"
 #include "store_writer.h"
@@ -49,7 +50,8 @@ struct build {
 	struct plan *plan;
 	struct msb_build record;
 	struct base_images images;
-	struct context *files; /* NULL until a step reads the context */
+	struct origin origin;  /* the context */
+	char *dockerfile_path; /* where it stands in the user's own directory; NULL: elsewhere */
 	struct base_mount *mount;
 	struct layer_digests *digests;
 	struct stage_run *stages;
@@ -92,6 +94,15 @@ struct step_operation {
 const struct step_operation *step_operation_of(enum step_kind kind);
 
 extern const struct step_operation step_from, step_command, step_copy, step_workdir, step_config;
+
+/* inputs.c: the Dockerfile, parsed; then, where steps need it, the context. */
+int build_read_inputs(struct build *build, struct msb_error *err);
+int build_scan_context(struct build *build, struct msb_error *err);
+
+/* sources.c: what `from` means to a step under way; SOURCE_SCRATCH leaves ret without any. */
+struct selection_source;
+int source_find(struct step_run *run, const struct source *from, struct selection_source *ret,
+		struct msb_error *err);
 
 /* step.c: all of one step, with its records and events. */
 int build_run_step(struct build *build, struct stage_run *stage, const struct step *step,

@@ -122,10 +122,10 @@ static int publish(struct step_run *run, struct msb_step *record, const struct c
 		r = record_stage(run, record->state, err);
 	if (r >= 0 && cached)
 		r = store_cache_set(build->writer, &record->key, cached, err);
-	if (r >= 0 && build->files) {
-		context_lock(build->files);
-		r = context_record(build->files, err);
-		context_unlock(build->files);
+	if (r >= 0 && build->origin.files) {
+		context_lock(build->origin.files);
+		r = context_record(build->origin.files, err);
+		context_unlock(build->origin.files);
 	}
 	if (r >= 0)
 		r = store_commit(build->writer, err);

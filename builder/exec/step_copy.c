@@ -42,30 +42,6 @@ static int refuse_unsupported(const struct copy_step *copy, enum step_kind kind,
 	return 0;
 }
 
-static int find_source(struct step_run *run, struct selection_source *ret, struct msb_error *err)
-{
-	const struct source *from = &run->step->copy.from;
-	const struct base_image *image;
-	int r = 0;
-
-	switch (from->kind) {
-	case SOURCE_CONTEXT:
-		ret->context = run->build->files;
-		break;
-	case SOURCE_STAGE:
-		ret->tree = &run->build->stages[from->stage].tree;
-		break;
-	case SOURCE_IMAGE:
-		r = base_images_get(&run->build->images, from->image, &image, err);
-		if (r >= 0)
-			ret->tree = &image->record->tree;
-		break;
-	case SOURCE_SCRATCH:
-		return msb_error_say(err, EINVAL, "nothing can be copied from 'scratch'");
-	}
-	return r;
-}
-
 static int parse_exclude(const struct strlist *patterns, struct ignore **ret, struct msb_error *err)
 {
 	autobuffer text = {0};
@@ -88,8 +64,10 @@ static int select_all(struct step_run *run, struct copying *copying, struct msb_
 	int r = parse_exclude(&copy->exclude, &exclude, err);
 
 	source.exclude = exclude;
+	if (r >= 0 && copy->from.kind == SOURCE_SCRATCH)
+		r = msb_error_say(err, EINVAL, "nothing can be copied from 'scratch'");
 	if (r >= 0)
-		r = find_source(run, &source, err);
+		r = source_find(run, &copy->from, &source, err);
 	if (r >= 0)
 		r = selection_new(run->build->store, &copying->selection, err);
 	for (size_t i = 0; r >= 0 && i < copy->file_count; i++)

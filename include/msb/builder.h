@@ -21,8 +21,10 @@
 /* --- Building --------------------------------------------------------------------------- */
 
 struct msb_build_options {
-	const char *context;     /* directory */
-	const char *dockerfile;  /* path; NULL: CONTEXT/Dockerfile; "-": standard input */
+	const char *context;     /* directory; URL of a repository; "-": standard input, a tar, or a
+				    Dockerfile without a context */
+	const char *dockerfile;  /* path, in CONTEXT where that is no directory; NULL:
+				    CONTEXT/Dockerfile; "-": standard input */
 	const char *const *tags; /* as users write them; NULL-terminated, as the lists below; may
 				    be NULL for none */
 	const char *const *build_args;      /* NAME=VALUE, or NAME for this process's own value */

@@ -164,22 +164,9 @@ static enum progress_mode parse_progress(const char *how, struct argp_state *sta
 
 static void check_context(const struct words *operands, struct argp_state *state)
 {
-	static const char *const remote[] = {"http://", "https://", "git://", "git@", "ssh://"};
-	const char *context;
-
 	if (operands->count != 1)
 		argp_error(state, "requires exactly 1 argument, the build context: mostly the "
 				  "current directory, as in: msb build .");
-	context = operands->items[0];
-	if (strcmp(context, "-") == 0)
-		argp_error(state, "a context from standard input is not supported yet: unpack it, "
-				  "and give the directory");
-	for (size_t i = 0; i < sizeof(remote) / sizeof(remote[0]); i++)
-		if (strncmp(context, remote[i], strlen(remote[i])) == 0)
-			argp_error(state,
-				   "a context from '%s' is not supported yet: fetch it, "
-				   "and give the directory",
-				   context);
 }
 
 static size_t parse_jobs(const char *text, struct argp_state *state)
@@ -341,8 +328,9 @@ static int build(struct session *session, struct build *build)
 int run_build(struct session *session, int argc, char **argv)
 {
 	static const struct argp argp = {
-		build_options, parse_build, "PATH",
-		"Build an image from the Dockerfile and the files in directory PATH."
+		build_options, parse_build, "PATH|URL|-",
+		"Build an image from the Dockerfile and the files in directory PATH, in the "
+		"repository at URL, or in the tar on standard input."
 		"\vOptions of docker build that only tune it, such as --rm, --pull or --memory, "
 		"are accepted; those whose absence would change the image are refused."};
 	struct build wanted = {0};
