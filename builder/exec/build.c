@@ -30,6 +30,13 @@ static int base_config(void *context, const char *reference, const char *platfor
 	return config_copy(&image->image.config, ret) < 0 ? msb_error_memory(err) : 0;
 }
 
+static int find_named(void *context, const char *name, struct source *ret, struct msb_error *err)
+{
+	const struct build *build = context;
+
+	return named_contexts_find(&build->named, name, ret, err);
+}
+
 /* NAME=VALUE, or NAME alone for this process's own value; an unset one is left out. */
 static int resolve_build_args(const char *const *given, struct strlist *ret)
 {
@@ -88,6 +95,7 @@ static int make_plan(struct build *build, struct msb_error *err)
 		.labels = &labels,
 		.platform = platform,
 		.image_config = base_config,
+		.named = find_named,
 		.context = build,
 	};
 
@@ -227,6 +235,9 @@ static int prepare(struct build *build, struct msb_error *err)
 		return r;
 	r = build_read_inputs(build, err);
 	if (r >= 0)
+		r = named_contexts_open(build->options->build_contexts, build->store, build->writer,
+					&build->named, err);
+	if (r >= 0)
 		r = make_plan(build, err);
 	if (r < 0)
 		return r;
@@ -251,6 +262,7 @@ static void build_done(struct build *build)
 	layer_digests_free(build->digests);
 	base_mount_free(build->mount);
 	origin_done(&build->origin);
+	named_contexts_done(&build->named);
 	free(build->dockerfile_path);
 	for (size_t i = 0; build->stages && i < build->plan->stage_count; i++) {
 		image_done(&build->stages[i].image);

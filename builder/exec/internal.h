@@ -18,6 +18,7 @@
 #include "events.h"
 #include "image.h"
 #include "layer_digests.h"
+#include "named_contexts.h"
 #include "origin.h"
 #include "output.h"
 #include "plan.h"
@@ -50,7 +51,8 @@ struct build {
 	struct plan *plan;
 	struct msb_build record;
 	struct base_images images;
-	struct origin origin;  /* the context */
+	struct origin origin; /* the context */
+	struct named_contexts named;
 	char *dockerfile_path; /* where it stands in the user's own directory; NULL: elsewhere */
 	struct base_mount *mount;
 	struct layer_digests *digests;

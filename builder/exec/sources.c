@@ -21,6 +21,9 @@ int source_find(struct step_run *run, const struct source *from, struct selectio
 	case SOURCE_CONTEXT:
 		set_origin(&build->origin, ret);
 		break;
+	case SOURCE_NAMED:
+		set_origin(&build->named.items[from->named].origin, ret);
+		break;
 	case SOURCE_STAGE:
 		ret->tree = &build->stages[from->stage].tree;
 		break;

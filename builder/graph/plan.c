@@ -178,7 +178,7 @@ static int begin_scope(struct planner *planner, const struct plan_stage *stage, 
 					 config, err);
 	if (r < 0)
 		return r;
-	if (stage->base.kind == SOURCE_SCRATCH && replace_text(&config->working_dir, "/") < 0)
+	if (stage->base.kind != SOURCE_IMAGE && replace_text(&config->working_dir, "/") < 0)
 		return msb_error_memory(err);
 	if (!strlist_get_env(&config->env, "PATH") &&
 	    strlist_set_env(&config->env, "PATH", DEFAULT_PATH) < 0)
@@ -227,7 +227,7 @@ static int plan_stage(struct planner *planner, struct plan_stage *stage, struct 
 	stage->wanted = true;
 	site.scope->planned = true;
 	r = plan_from(&site, err);
-	for (size_t i = first + 1; r == 0 && i < end; i++) {
+	for (size_t i = first + 1; r == 0 && i < end && !stage->replaced; i++) {
 		site.instruction = &file->instructions[i];
 		r = plan_instruction(&site, NULL, err);
 	}

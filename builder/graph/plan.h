@@ -34,12 +34,14 @@ enum source_kind {
 	SOURCE_SCRATCH, /* the empty tree */
 	SOURCE_STAGE,
 	SOURCE_IMAGE,
+	SOURCE_NAMED, /* a directory that --build-context named */
 };
 
 struct source {
 	enum source_kind kind;
 	size_t stage; /* SOURCE_STAGE */
 	char *image;  /* SOURCE_IMAGE: the reference as written; owned */
+	size_t named; /* SOURCE_NAMED: the caller's own number */
 };
 
 /* A file whose content stands in the Dockerfile (COPY <<name); finished text, ready to store. */
@@ -122,7 +124,8 @@ struct plan_stage {
 	size_t step_count;
 	size_t *needs; /* stages that it reads from, base included; ascending; owned */
 	size_t need_count;
-	bool wanted; /* the target reaches it */
+	bool wanted;   /* the target reaches it */
+	bool replaced; /* a named context stands in for it: it is its FROM alone */
 };
 
 struct plan {
@@ -144,6 +147,9 @@ struct plan_inputs {
 	 * Fills ret, which the caller releases. NULL: every base image is bare. */
 	int (*image_config)(void *context, const char *reference, const char *platform,
 			    struct config *ret, struct msb_error *err);
+	/* What --build-context says of a name, before stages and images are asked: 1 and *ret, an
+	 * image or SOURCE_NAMED; 0 for nothing. NULL: there are none. */
+	int (*named)(void *context, const char *name, struct source *ret, struct msb_error *err);
 	void *context;
 };
 

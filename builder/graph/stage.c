@@ -73,11 +73,22 @@ int stage_need(struct planner *planner, struct plan_stage *stage, size_t needed,
 	return stage_push(planner, needed, err);
 }
 
+/* 1 when a named context has that name. */
+static int find_named(struct planner *planner, const char *name, struct source *ret,
+		      struct msb_error *err)
+{
+	const struct plan_inputs *inputs = planner->inputs;
+
+	if (!inputs->named || strcmp(name, "scratch") == 0)
+		return 0;
+	return inputs->named(inputs->context, name, ret, err);
+}
+
 int stage_reference(struct planner *planner, struct plan_stage *stage, const char *from,
 		    struct source *ret, struct msb_error *err)
 {
 	const struct plan *plan = planner->plan;
-	size_t found;
+	size_t found, number;
 	int r;
 
 	if (is_number(from, &found)) {
@@ -93,6 +104,11 @@ int stage_reference(struct planner *planner, struct plan_stage *stage, const cha
 	if (found == stage->index)
 		return msb_error_say(err, EINVAL, "circular dependency detected on stage: %s",
 				     from);
+	if (found > stage->index && !is_number(from, &number)) {
+		r = find_named(planner, from, ret, err);
+		if (r != 0)
+			return r < 0 ? r : 0;
+	}
 	if (found > stage->index && found < plan->stage_count)
 		return msb_error_say(err, EINVAL,
 				     "cannot copy from stage '%s', it needs to be defined before "
@@ -110,13 +126,21 @@ static int find_base(struct planner *planner, struct plan_stage *stage, const ch
 		     struct msb_error *err)
 {
 	size_t found;
+	int r;
 
+	if (stage->name && (r = find_named(planner, stage->name, &stage->base, err)) != 0) {
+		stage->replaced = true;
+		return r < 0 ? r : 0;
+	}
 	if (strcmp(base, "scratch") == 0)
 		return set_source(&stage->base, SOURCE_SCRATCH, 0, NULL, err);
 	if (!is_number(base, &found) || found >= stage->index)
 		found = find_stage(planner->plan, stage->index, base);
 	if (found < stage->index)
 		return set_source(&stage->base, SOURCE_STAGE, found, NULL, err);
+	r = find_named(planner, base, &stage->base, err);
+	if (r != 0)
+		return r < 0 ? r : 0;
 	return set_source(&stage->base, SOURCE_IMAGE, 0, base, err);
 }
 

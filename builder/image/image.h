@@ -84,6 +84,13 @@ int image_load(struct msb_store *store, struct store_writer *writer, const char 
 	       int (*each)(void *context, const struct msb_image *image), void *context,
 	       struct msb_error *err);
 
+/*
+ * One image of an OCI layout or archive, which gets no name in the store: the one tagged so, or of
+ * that manifest ("sha256:…"), or, tag NULL, the only one. -ENOENT for none, -EINVAL for several.
+ */
+int image_load_one(struct store_writer *writer, const char *path, const char *tag,
+		   struct msb_digest *ret_id, struct msb_error *err);
+
 /* A root file system tar as an image of one layer. config and message (of the history) may be
  * NULL. */
 int image_import(struct msb_store *store, struct store_writer *writer, const char *path,

@@ -27,8 +27,9 @@ struct msb_build_options {
 				    CONTEXT/Dockerfile; "-": standard input */
 	const char *const *tags; /* as users write them; NULL-terminated, as the lists below; may
 				    be NULL for none */
-	const char *const *build_args;      /* NAME=VALUE, or NAME for this process's own value */
-	const char *const *labels;          /* NAME=VALUE */
+	const char *const *build_args;     /* NAME=VALUE, or NAME for this process's own value */
+	const char *const *build_contexts; /* "NAME=DIRECTORY|docker-image://…|oci-layout://…" */
+	const char *const *labels;         /* NAME=VALUE */
 	const char *const *no_cache_filter; /* stages */
 	const char *const *secrets;         /* "id=NAME[,src=FILE|,env=NAME]" */
 	const char *const *hosts;           /* "NAME:ADDRESS" or "NAME=ADDRESS", for RUN */

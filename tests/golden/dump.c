@@ -99,11 +99,13 @@ static void dump_config(struct buffer *out, const struct config *config)
 
 static void dump_source(struct buffer *out, const struct source *source)
 {
-	static const char *const kinds[] = {"context", "scratch", "stage", "image"};
+	static const char *const kinds[] = {"context", "scratch", "stage", "image", "named"};
 
 	buffer_printf(out, "%s", kinds[source->kind]);
 	if (source->kind == SOURCE_STAGE)
 		buffer_printf(out, " %zu", source->stage);
+	if (source->kind == SOURCE_NAMED)
+		buffer_printf(out, " %zu", source->named);
 	if (source->kind == SOURCE_IMAGE)
 		buffer_printf(out, " %s", source->image);
 }

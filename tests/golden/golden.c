@@ -36,6 +36,7 @@ static int made_plan(const struct dockerfile *dockerfile, const char *args, stru
 	inputs.targets = (const char *const *)targets.items;
 	inputs.platform = strlist_get_env(&setting.rest, "platform");
 	inputs.image_config = setting_image_config;
+	inputs.named = setting_named;
 	inputs.context = &setting;
 	r = plan_make(&inputs, ret, err);
 	setting_done(&setting);

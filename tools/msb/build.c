@@ -28,6 +28,7 @@ enum {
 	KEY_SSH,
 	KEY_ADD_HOST,
 	KEY_ANNOTATION,
+	KEY_BUILD_CONTEXT,
 	KEY_ACCEPTED, /* tunes, or has no meaning here */
 	KEY_REFUSED,  /* without it the result would be another: this and all that follow */
 };
@@ -53,6 +54,9 @@ static const struct argp_option build_options[] = {
 	{"build-arg", KEY_BUILD_ARG, "NAME[=VALUE]", 0,
 	 "Set an ARG; from the environment "
 	 "without VALUE"},
+	{"build-context", KEY_BUILD_CONTEXT, "NAME=VALUE", 0,
+	 "Let a stage or image name stand for a directory, docker-image://REF or "
+	 "oci-layout://DIR[:TAG]"},
 	{"label", KEY_LABEL, "NAME=VALUE", 0, "Label the image"},
 	{"annotation", KEY_ANNOTATION, "NAME=VALUE", 0, "Annotate the image's manifest"},
 	{"no-cache", KEY_NO_CACHE, "BOOL", OPTION_ARG_OPTIONAL, "Execute all steps anew"},
@@ -106,8 +110,7 @@ static const struct argp_option build_options[] = {
 	ACCEPTED("cache-to", KEY_ACCEPTED, "VALUE"),
 	ACCEPTED("allow", KEY_ACCEPTED, "VALUE"),
 
-	REFUSED("build-context", KEY_REFUSED, 0),
-	REFUSED("push", KEY_REFUSED + 1, OPTION_ARG_OPTIONAL),
+	REFUSED("push", KEY_REFUSED, OPTION_ARG_OPTIONAL),
 	REFUSED("call", KEY_REFUSED + 3, 0),
 	REFUSED("check", KEY_REFUSED + 4, OPTION_ARG_OPTIONAL),
 	REFUSED("policy", KEY_REFUSED + 5, 0),
@@ -127,7 +130,7 @@ static const char *option_name(int key)
 struct build {
 	struct msb_build_options options;
 	struct words tags, build_args, labels, no_cache_filter, operands;
-	struct words secrets, agents, hosts, outputs, targets, annotations;
+	struct words secrets, agents, hosts, outputs, targets, annotations, contexts;
 	enum progress_mode mode;
 	struct report report;
 };
@@ -145,6 +148,7 @@ static void build_done(struct build *build)
 	words_done(&build->outputs);
 	words_done(&build->targets);
 	words_done(&build->annotations);
+	words_done(&build->contexts);
 }
 
 static enum progress_mode parse_progress(const char *how, struct argp_state *state)
@@ -250,6 +254,8 @@ static error_t parse_list(int key, char *arg, struct argp_state *state)
 		return words_add(&build->labels, arg) < 0 ? ENOMEM : 0;
 	case KEY_TARGET:
 		return words_add(&build->targets, arg) < 0 ? ENOMEM : 0;
+	case KEY_BUILD_CONTEXT:
+		return words_add(&build->contexts, arg) < 0 ? ENOMEM : 0;
 	case KEY_ANNOTATION:
 		return words_add(&build->annotations, arg) < 0 ? ENOMEM : 0;
 	case KEY_SECRET:
@@ -346,6 +352,7 @@ int run_build(struct session *session, int argc, char **argv)
 		wanted.options.agents = wanted.agents.items;
 		wanted.options.hosts = wanted.hosts.items;
 		wanted.options.outputs = wanted.outputs.items;
+		wanted.options.build_contexts = wanted.contexts.items;
 		wanted.options.targets = wanted.targets.items;
 		wanted.options.annotations = wanted.annotations.items;
 		wanted.report.tags = &wanted.tags;
