@@ -67,6 +67,9 @@ int msb_build(const char *root, const struct msb_build_options *options, msb_eve
 
 void msb_build_result_done(struct msb_build_result *result)
 {
+	for (size_t i = 0; i < result->target_count; i++)
+		free(result->targets[i].label);
+	free(result->targets);
 	free(result->failed_stage);
 	free(result->excerpt);
 	free(result->failed_log);

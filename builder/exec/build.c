@@ -1,4 +1,4 @@
-/* One build from end to end: read, plan, record, run, publish. */
+/* One build from end to end: read (inputs.c), plan, record, run, publish. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -6,6 +6,7 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 
+#include "annotations.h"
 #include "exec.h"
 #include "internal.h"
 #include "io.h"
@@ -13,72 +14,6 @@
 #include "reference.h"
 #include "sandbox.h"
 #include "secrets.h"
-
-#define MAX_DOCKERFILE (16u * 1024 * 1024)
-
-/* --- What is read before anything runs --- */
-
-/* Where the Dockerfile is: -f as it is, else in the context under either spelling. Owned. */
-static char *find_dockerfile(const struct msb_build_options *options)
-{
-	autofree char *path = NULL;
-
-	if (options->dockerfile)
-		return strdup(options->dockerfile);
-	path = path_join(options->context, "Dockerfile");
-	if (path && access(path, F_OK) < 0) {
-		autofree char *lower = path_join(options->context, "dockerfile");
-
-		if (lower && access(lower, F_OK) == 0)
-			return steal(&lower);
-	}
-	return steal(&path);
-}
-
-static int read_dockerfile(struct build *build, const char *path, struct msb_error *err)
-{
-	autobuffer text = {0};
-	bool from_stdin = strcmp(path, "-") == 0;
-	int r;
-
-	r = io_read_file(AT_FDCWD, from_stdin ? "/dev/stdin" : path, MAX_DOCKERFILE, &text, err);
-	if (r == -ENOENT)
-		return msb_error_say(err, ENOENT,
-				     "Dockerfile '%s' not found (name another one with -f)", path);
-	if (r < 0)
-		return r;
-	r = dockerfile_parse(from_stdin ? "Dockerfile" : path_base(path),
-			     text.bytes ? (const char *)text.bytes : "", text.size,
-			     &build->dockerfile, err);
-	if (r < 0)
-		return r;
-	build->dockerfile_text = buffer_text(&text);
-	return build->dockerfile_text ? 0 : msb_error_memory(err);
-}
-
-/* "<Dockerfile>.dockerignore" replaces the context's own. No file, no patterns. */
-static int read_ignore(const struct msb_build_options *options, const char *dockerfile,
-		       struct ignore **ret, struct msb_error *err)
-{
-	autofree char *own = NULL;
-	autofree char *common = path_join(options->context, ".dockerignore");
-	autobuffer text = {0};
-	const char *used;
-	int r = -ENOENT;
-
-	own = buffer_format("%s.dockerignore", dockerfile);
-	if (!own || !common)
-		return msb_error_memory(err);
-	used = access(own, F_OK) == 0 ? own : common;
-	*ret = NULL;
-	if (access(used, F_OK) < 0)
-		return 0;
-	r = io_read_file(AT_FDCWD, used, MAX_DOCKERFILE, &text, err);
-	if (r < 0)
-		return r;
-	return ignore_parse(path_base(used), text.bytes ? (const char *)text.bytes : "", text.size,
-			    ret, err);
-}
 
 /* --- The plan --- */
 
@@ -93,6 +28,13 @@ static int base_config(void *context, const char *reference, const char *platfor
 	if (r < 0)
 		return r;
 	return config_copy(&image->image.config, ret) < 0 ? msb_error_memory(err) : 0;
+}
+
+static int find_named(void *context, const char *name, struct source *ret, struct msb_error *err)
+{
+	const struct build *build = context;
+
+	return named_contexts_find(&build->named, name, ret, err);
 }
 
 /* NAME=VALUE, or NAME alone for this process's own value; an unset one is left out. */
@@ -149,10 +91,11 @@ static int make_plan(struct build *build, struct msb_error *err)
 	const struct plan_inputs inputs = {
 		.dockerfile = build->dockerfile,
 		.build_args = &args,
-		.target = options->target,
+		.targets = options->targets,
 		.labels = &labels,
 		.platform = platform,
 		.image_config = base_config,
+		.named = find_named,
 		.context = build,
 	};
 
@@ -191,10 +134,22 @@ static bool wants(const struct plan *plan, enum step_kind kind)
 
 /* --- The stages --- */
 
+/* A target and the stages that it stands upon. */
+static void want_layers(struct build *build, size_t target)
+{
+	struct stage_run *stage = &build->stages[target];
+
+	for (;;) {
+		stage->wants_layers = true;
+		if (stage->plan->base.kind != SOURCE_STAGE)
+			return;
+		stage = &build->stages[stage->plan->base.stage];
+	}
+}
+
 static int make_stages(struct build *build, struct msb_error *err)
 {
 	long cores = sysconf(_SC_NPROCESSORS_ONLN);
-	struct stage_run *stage;
 
 	build->workers_left =
 		build->options->jobs ? build->options->jobs : (size_t)(cores > 0 ? cores : 1);
@@ -203,13 +158,9 @@ static int make_stages(struct build *build, struct msb_error *err)
 		return msb_error_memory(err);
 	for (size_t i = 0; i < build->plan->stage_count; i++)
 		build->stages[i].plan = &build->plan->stages[i];
-	stage = &build->stages[build->plan->target];
-	for (;;) {
-		stage->wants_layers = true;
-		if (stage->plan->base.kind != SOURCE_STAGE)
-			return 0;
-		stage = &build->stages[stage->plan->base.stage];
-	}
+	for (size_t i = 0; i < build->plan->target_count; i++)
+		want_layers(build, build->plan->targets[i]);
+	return 0;
 }
 
 /* --- The build's own record --- */
@@ -264,33 +215,28 @@ static int record_end(struct build *build, int outcome, const struct msb_error *
 	return r;
 }
 
-static int open_context(struct build *build, const char *dockerfile, struct msb_error *err)
+/* A RUN may mount the context. */
+static bool wants_context(const struct plan *plan)
 {
-	struct ignore *ignore;
-	int r;
-
-	if (!wants(build->plan, STEP_COPY) && !wants(build->plan, STEP_ADD) &&
-	    !wants(build->plan, STEP_RUN)) /* which may mount it */
-		return 0;
-	r = read_ignore(build->options, dockerfile, &ignore, err);
-	if (r < 0)
-		return r;
-	return context_open(build->options->context, ignore, build->store, build->writer,
-			    &build->files, err);
+	return wants(plan, STEP_COPY) || wants(plan, STEP_ADD) || wants(plan, STEP_RUN);
 }
 
 static int prepare(struct build *build, struct msb_error *err)
 {
-	autofree char *dockerfile = find_dockerfile(build->options);
 	const char *runtime;
 	int r;
 
-	if (!dockerfile)
-		return msb_error_memory(err);
 	r = secrets_check(build->options->secrets, err);
+	if (r >= 0)
+		r = outputs_parse(build->options->outputs, &build->outputs, err);
+	if (r >= 0)
+		r = annotations_parse(build->options->annotations, &build->annotations, err);
 	if (r < 0)
 		return r;
-	r = read_dockerfile(build, dockerfile, err);
+	r = build_read_inputs(build, err);
+	if (r >= 0)
+		r = named_contexts_open(build->options->build_contexts, build->store, build->writer,
+					&build->named, err);
 	if (r >= 0)
 		r = make_plan(build, err);
 	if (r < 0)
@@ -301,8 +247,8 @@ static int prepare(struct build *build, struct msb_error *err)
 		if (r >= 0)
 			r = sandbox_enter(err);
 	}
-	if (r >= 0)
-		r = open_context(build, dockerfile, err);
+	if (r >= 0 && wants_context(build->plan))
+		r = build_scan_context(build, err);
 	if (r >= 0)
 		r = base_mount_new(build->store, store_writer_scratch_path(build->writer),
 				   &build->mount, err);
@@ -315,7 +261,9 @@ static void build_done(struct build *build)
 {
 	layer_digests_free(build->digests);
 	base_mount_free(build->mount);
-	context_free(build->files);
+	origin_done(&build->origin);
+	named_contexts_done(&build->named);
+	free(build->dockerfile_path);
 	for (size_t i = 0; build->stages && i < build->plan->stage_count; i++) {
 		image_done(&build->stages[i].image);
 		free(build->stages[i].layers);
@@ -326,6 +274,8 @@ static void build_done(struct build *build)
 	free(build->dockerfile_text);
 	free(build->record.tags);
 	base_images_done(&build->images);
+	outputs_done(&build->outputs);
+	strlist_done(&build->annotations);
 	events_done(&build->events);
 	pthread_cond_destroy(&build->changed);
 	pthread_mutex_destroy(&build->lock);
@@ -357,6 +307,8 @@ int exec_build(const struct exec_request *request, struct msb_build_result *ret,
 	r = build_run_stages(&build, &failure);
 	if (r >= 0)
 		r = build_publish(&build, &failure);
+	if (r >= 0)
+		r = build_export(&build, &failure);
 	recorded = record_end(&build, r, &failure, r < 0 ? NULL : &failure);
 	if (r >= 0)
 		r = recorded;

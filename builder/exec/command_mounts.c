@@ -17,30 +17,6 @@
 
 /* --- Before the key is known --- */
 
-static int source_of(struct step_run *run, const struct source *from, struct selection_source *ret,
-		     struct msb_error *err)
-{
-	const struct base_image *image;
-	int r = 0;
-
-	switch (from->kind) {
-	case SOURCE_CONTEXT:
-		ret->context = run->build->files;
-		break;
-	case SOURCE_STAGE:
-		ret->tree = &run->build->stages[from->stage].tree;
-		break;
-	case SOURCE_IMAGE:
-		r = base_images_get(&run->build->images, from->image, &image, err);
-		if (r >= 0)
-			ret->tree = &image->record->tree;
-		break;
-	case SOURCE_SCRATCH:
-		break;
-	}
-	return r;
-}
-
 static int select_mount(struct step_run *run, const struct run_mount *mount, struct msb_digest *ret,
 			struct msb_error *err)
 {
@@ -48,7 +24,7 @@ static int select_mount(struct step_run *run, const struct run_mount *mount, str
 	struct selection_source source = {0};
 	char text[MSB_DIGEST_TEXT];
 	struct msb_digest key;
-	int r = source_of(run, &mount->from, &source, err);
+	int r = source_find(run, &mount->from, &source, err);
 
 	if (r >= 0)
 		r = selection_new(run->build->store, &selection, err);

@@ -1,6 +1,7 @@
 /* The target's image: its layers' digests waited for, its documents written, its tags set. */
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "internal.h"
 #include "reference.h"
@@ -78,12 +79,14 @@ static int collect_layers(struct build *build, struct stage_run *stage, struct l
 }
 
 static int set_names(struct build *build, const struct image *image, const struct layers *layers,
-		     const struct stage_run *stage, struct msb_error *err)
+		     const char *const *tags, struct msb_build_target *target,
+		     struct msb_error *err)
 {
 	static const char *const untagged[] = {NULL};
-	const char *const *tags = build->options->tags ? build->options->tags : untagged;
 	int r = 0;
 
+	if (!tags)
+		tags = untagged;
 	do {
 		autofree char *name = NULL;
 		struct msb_image *record = NULL;
@@ -91,11 +94,11 @@ static int set_names(struct build *build, const struct image *image, const struc
 		if (*tags)
 			r = reference_normalize(*tags, &name, err);
 		if (r >= 0)
-			r = image_put(build->writer, image, layers->items, &stage->tree, name,
+			r = image_put(build->writer, image, layers->items, &target->tree, name,
 				      &record, err);
 		if (r >= 0) {
-			build->result->image = record->id;
-			build->result->manifest = record->manifest;
+			target->image = record->id;
+			target->manifest = record->manifest;
 			r = store_set_image(build->writer, record, err);
 		}
 		msb_images_free(record, record ? 1 : 0);
@@ -103,32 +106,94 @@ static int set_names(struct build *build, const struct image *image, const struc
 	return r;
 }
 
-int build_publish(struct build *build, struct msb_error *err)
+static int complete_image(struct build *build, struct stage_run *stage, const struct layers *layers)
 {
-	struct stage_run *stage = &build->stages[build->plan->target];
 	const struct plan_stage *plan = stage->plan;
-	AUTO(layers_done) struct layers layers = {0};
 	struct image *image = &stage->image;
+
+	for (size_t i = image->layer_count; i < layers->count; i++)
+		if (image_add_layer(image, &layers->items[i].diff_id) < 0)
+			return -ENOMEM;
+	if (strlist_copy(&image->annotations, &build->annotations) < 0)
+		return -ENOMEM;
+	return config_copy(&plan->steps[plan->step_count - 1].config, &image->config);
+}
+
+static int publish_target(struct build *build, size_t index, struct msb_build_target *ret,
+			  struct msb_error *err)
+{
+	struct stage_run *stage = &build->stages[index];
+	const char *const *tags = index == build->plan->target ? build->options->tags : NULL;
+	AUTO(layers_done) struct layers layers = {0};
 	int r = collect_layers(build, stage, &layers, err);
 
 	if (r < 0)
 		return r;
-	for (size_t i = image->layer_count; r >= 0 && i < layers.count; i++)
-		r = image_add_layer(image, &layers.items[i].diff_id);
-	if (r >= 0)
-		r = config_copy(&plan->steps[plan->step_count - 1].config, &image->config);
-	if (r < 0)
+	ret->tree = stage->tree;
+	ret->label = strdup(stage->plan->label);
+	if (!ret->label || complete_image(build, stage, &layers) < 0)
 		return msb_error_memory(err);
-	build->result->tree = stage->tree;
 	r = store_begin(build->writer, err);
 	for (size_t i = 0; r >= 0 && i < layers.count; i++)
 		if (layers.is_new[i])
 			r = store_layer_set(build->writer, &layers.items[i], err);
 	if (r >= 0)
-		r = set_names(build, image, &layers, stage, err);
+		r = set_names(build, &stage->image, &layers, tags, ret, err);
 	if (r >= 0)
 		r = store_commit(build->writer, err);
 	if (r < 0)
 		store_rollback(build->writer);
+	return r;
+}
+
+int build_publish(struct build *build, struct msb_error *err)
+{
+	const struct plan *plan = build->plan;
+	struct msb_build_result *result = build->result;
+	int r = 0;
+
+	result->targets = calloc(plan->target_count, sizeof(*result->targets));
+	if (!result->targets)
+		return msb_error_memory(err);
+	while (r >= 0 && result->target_count < plan->target_count) {
+		r = publish_target(build, plan->targets[result->target_count],
+				   &result->targets[result->target_count], err);
+		result->target_count++;
+	}
+	return r;
+}
+
+static int normalize_tags(const char *const *tags, struct strlist *ret, struct msb_error *err)
+{
+	int r = 0;
+
+	for (; r >= 0 && tags && *tags; tags++) {
+		autofree char *name = NULL;
+
+		r = reference_normalize(*tags, &name, err);
+		if (r >= 0 && strlist_add(ret, name) < 0)
+			r = msb_error_memory(err);
+	}
+	return r;
+}
+
+int build_export(struct build *build, struct msb_error *err)
+{
+	const struct msb_build_target *last =
+		&build->result->targets[build->result->target_count - 1];
+	const struct msb_image image = {
+		.id = last->image, .manifest = last->manifest, .tree = last->tree};
+	autostrlist tags = {0};
+	int r = normalize_tags(build->options->tags, &tags, err);
+
+	for (size_t i = 0; r >= 0 && i < build->outputs.count; i++) {
+		const struct output *output = &build->outputs.items[i];
+
+		r = output_write(output, build->writer, &image, &tags, err);
+		if (r < 0)
+			return msb_error_prefix(err, r, "--output %s", output->dest);
+		if (output->dest && strcmp(output->dest, "-") == 0)
+			build->result->used_stdout = true;
+	}
 	return r;
 }

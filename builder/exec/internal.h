@@ -18,6 +18,9 @@
 #include "events.h"
 #include "image.h"
 #include "layer_digests.h"
+#include "named_contexts.h"
+#include "origin.h"
+#include "output.h"
 #include "plan.h"
 #include "store_writer.h"
 
@@ -48,10 +51,14 @@ struct build {
 	struct plan *plan;
 	struct msb_build record;
 	struct base_images images;
-	struct context *files; /* NULL until a step reads the context */
+	struct origin origin; /* the context */
+	struct named_contexts named;
+	char *dockerfile_path; /* where it stands in the user's own directory; NULL: elsewhere */
 	struct base_mount *mount;
 	struct layer_digests *digests;
 	struct stage_run *stages;
+	struct outputs outputs;
+	struct strlist annotations;
 
 	pthread_mutex_t lock;
 	pthread_cond_t changed; /* a stage finished, or a place for a worker became free */
@@ -90,6 +97,15 @@ const struct step_operation *step_operation_of(enum step_kind kind);
 
 extern const struct step_operation step_from, step_command, step_copy, step_workdir, step_config;
 
+/* inputs.c: the Dockerfile, parsed; then, where steps need it, the context. */
+int build_read_inputs(struct build *build, struct msb_error *err);
+int build_scan_context(struct build *build, struct msb_error *err);
+
+/* sources.c: what `from` means to a step under way; SOURCE_SCRATCH leaves ret without any. */
+struct selection_source;
+int source_find(struct step_run *run, const struct source *from, struct selection_source *ret,
+		struct msb_error *err);
+
 /* step.c: all of one step, with its records and events. */
 int build_run_step(struct build *build, struct stage_run *stage, const struct step *step,
 		   struct msb_error *err);
@@ -99,6 +115,8 @@ int build_run_stages(struct build *build, struct msb_error *err);
 
 /* finish.c: the target's image from its stage, published under its tags. */
 int build_publish(struct build *build, struct msb_error *err);
+/* finish.c: afterwards, what --output asks for. */
+int build_export(struct build *build, struct msb_error *err);
 
 /* excerpt.c: the Dockerfile around an instruction; owned. */
 char *excerpt_of(const char *name, const char *text, int line, int end_line);

@@ -108,6 +108,19 @@ static int record_stage(struct step_run *run, enum msb_state step_state, struct 
 	return store_set_stage(run->build->writer, &stage, err);
 }
 
+/* What its files looked like, for next time. */
+static int record_origin(const struct origin *origin, struct msb_error *err)
+{
+	int r;
+
+	if (!origin->files)
+		return 0;
+	context_lock(origin->files);
+	r = context_record(origin->files, err);
+	context_unlock(origin->files);
+	return r;
+}
+
 /* One transaction: the step, its stage as it now is, and what the cache may answer next time. */
 static int publish(struct step_run *run, struct msb_step *record, const struct cached_step *cached,
 		   struct msb_error *err)
@@ -122,11 +135,10 @@ static int publish(struct step_run *run, struct msb_step *record, const struct c
 		r = record_stage(run, record->state, err);
 	if (r >= 0 && cached)
 		r = store_cache_set(build->writer, &record->key, cached, err);
-	if (r >= 0 && build->files) {
-		context_lock(build->files);
-		r = context_record(build->files, err);
-		context_unlock(build->files);
-	}
+	if (r >= 0)
+		r = record_origin(&build->origin, err);
+	for (size_t i = 0; r >= 0 && i < build->named.count; i++)
+		r = record_origin(&build->named.items[i].origin, err);
 	if (r >= 0)
 		r = store_commit(build->writer, err);
 	if (r < 0)
@@ -156,6 +168,9 @@ static int add_history(struct step_run *run, int64_t created_ns, struct msb_erro
 		stage->image.created_ns = created_ns;
 	if (entry.empty_layer)
 		return 0;
+	/* Below an image's lowest layer there is nothing, not an empty tree. */
+	if (stage->layer_count == 0 && stage->image.layer_count == 0)
+		pair.parent = (struct msb_digest){0};
 	grown = reallocarray(stage->layers, stage->layer_count + 1, sizeof(*grown));
 	if (!grown)
 		return msb_error_memory(err);
@@ -163,6 +178,26 @@ static int add_history(struct step_run *run, int64_t created_ns, struct msb_erro
 	grown[stage->layer_count++] = pair;
 	if (stage->wants_layers)
 		return layer_digests_begin(run->build->digests, &pair, err);
+	return 0;
+}
+
+/* A named context as base: all of it is one layer. */
+static int begin_history(struct step_run *run, struct msb_error *err)
+{
+	struct stage_run *stage = run->stage;
+	const struct layer_pair pair = {.tree = run->after};
+	char comment[] = "buildkit.dockerfile.v0";
+	struct history entry = {
+		.created_by = run->step->expanded,
+		.comment = comment,
+		.created_ns = io_now(),
+	};
+
+	stage->layers = malloc(sizeof(*stage->layers));
+	if (!stage->layers || image_add_history(&stage->image, &entry) < 0)
+		return msb_error_memory(err);
+	stage->layers[stage->layer_count++] = pair;
+	stage->image.created_ns = entry.created_ns;
 	return 0;
 }
 
@@ -177,6 +212,8 @@ static int inherit_history(struct step_run *run, struct msb_error *err)
 
 	if (base->kind == SOURCE_SCRATCH)
 		return 0;
+	if (base->kind == SOURCE_NAMED)
+		return begin_history(run, err);
 	if (base->kind == SOURCE_STAGE) {
 		const struct stage_run *other = &run->build->stages[base->stage];
 		size_t size = other->layer_count * sizeof(*other->layers);

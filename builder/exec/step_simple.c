@@ -5,6 +5,7 @@
 #include "accounts.h"
 #include "internal.h"
 #include "io.h"
+#include "selection.h"
 
 static int empty_tree(struct step_run *run, struct msb_error *err)
 {
@@ -14,6 +15,33 @@ static int empty_tree(struct step_run *run, struct msb_error *err)
 	if (r >= 0)
 		r = edit_commit(edit, run->build->writer, &run->after, err);
 	return r;
+}
+
+/* All of a directory as a root file system. */
+static int named_tree(struct step_run *run, const struct source *base, struct msb_error *err)
+{
+	AUTO(selection_freep) struct selection *selection = NULL;
+	AUTO(tree_edit_freep) struct tree_edit *edit = NULL;
+	struct selection_source source = {0};
+	struct msb_digest selected;
+	struct msb_found found;
+	int r = source_find(run, base, &source, err);
+
+	if (r >= 0)
+		r = selection_new(run->build->store, &selection, err);
+	if (r >= 0)
+		r = selection_add(selection, &source, "/", err);
+	if (r >= 0)
+		r = selection_commit(selection, run->build->writer, &selected, err);
+	if (r >= 0)
+		r = tree_edit_new(run->build->store, NULL, &edit, err);
+	if (r >= 0)
+		r = msb_tree_find(run->build->store, &selected, "/0", 0, &found, err);
+	if (r < 0)
+		return r;
+	r = edit_graft(edit, "/", &found.entry, 1, err);
+	msb_found_done(&found);
+	return r < 0 ? r : edit_commit(edit, run->build->writer, &run->after, err);
 }
 
 static int execute_from(struct step_run *run, struct msb_error *err)
@@ -33,6 +61,9 @@ static int execute_from(struct step_run *run, struct msb_error *err)
 		r = base_images_get(&run->build->images, base->image, &image, err);
 		if (r >= 0)
 			run->after = image->record->tree;
+		break;
+	case SOURCE_NAMED:
+		r = named_tree(run, base, err);
 		break;
 	case SOURCE_CONTEXT:
 		return msb_error_say(err, EINVAL, "a stage cannot start from the build context");

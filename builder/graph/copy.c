@@ -5,27 +5,13 @@
 
 #include <msb/digest.h>
 
+#include "git_reference.h"
 #include "internal.h"
 #include "path.h"
 
 static bool is_add(const struct site *site)
 {
 	return site->instruction->kind == INSTRUCTION_ADD;
-}
-
-static bool is_url(const char *source)
-{
-	return strncmp(source, "http://", 7) == 0 || strncmp(source, "https://", 8) == 0;
-}
-
-static bool is_git(const char *source)
-{
-	size_t end = strcspn(source, "#?");
-
-	if (strncmp(source, "git://", 6) == 0 || strncmp(source, "ssh://", 6) == 0 ||
-	    strncmp(source, "git@", 4) == 0)
-		return true;
-	return is_url(source) && end > 4 && strncmp(source + end - 4, ".git", 4) == 0;
 }
 
 /* A flag's expanded value; empty is as good as not given. */
@@ -96,9 +82,9 @@ static int check_checksum(const struct copy_step *copy, struct msb_error *err)
 		return msb_error_say(err, EINVAL,
 				     "checksum can't be specified for multiple sources");
 	source = copy->sources.count ? copy->sources.items[0] : "";
-	if (is_git(source))
+	if (remote_is_git(source))
 		return 0;
-	if (!is_url(source))
+	if (!remote_is_url(source))
 		return msb_error_say(err, EINVAL,
 				     "checksum can't be specified for non-HTTP(S) and non-git "
 				     "sources");
@@ -140,11 +126,11 @@ static int add_source(const struct site *site, struct copy_step *copy, const cha
 
 	if (r < 0)
 		return r;
-	if (!is_add(site) && is_git(source))
+	if (!is_add(site) && remote_is_git(source))
 		return msb_error_say(err, EINVAL,
 				     "source can't be a git ref for COPY (ADD takes "
 				     "one)");
-	if (!is_add(site) && is_url(source))
+	if (!is_add(site) && remote_is_url(source))
 		return msb_error_say(err, EINVAL, "source can't be a URL for COPY (ADD takes one)");
 	return strlist_add(&copy->sources, source) < 0 ? msb_error_memory(err) : 0;
 }

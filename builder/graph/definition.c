@@ -12,10 +12,8 @@
 #include "path.h"
 
 static const char *const sources[] = {
-	[SOURCE_CONTEXT] = "context",
-	[SOURCE_SCRATCH] = "scratch",
-	[SOURCE_STAGE] = "stage",
-	[SOURCE_IMAGE] = "image",
+	[SOURCE_CONTEXT] = "context", [SOURCE_SCRATCH] = "scratch", [SOURCE_STAGE] = "stage",
+	[SOURCE_IMAGE] = "image",     [SOURCE_NAMED] = "context",
 };
 
 static void put_line(struct buffer *out, const char *component, const char *value)

@@ -74,5 +74,6 @@ void plan_free(struct plan *plan)
 	for (size_t i = 0; i < plan->stage_count; i++)
 		stage_done(&plan->stages[i]);
 	free(plan->stages);
+	free(plan->targets);
 	free(plan);
 }

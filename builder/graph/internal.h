@@ -50,7 +50,7 @@ void scope_done(struct scope *scope);
 
 /* stage.c */
 int stage_collect(struct planner *planner, struct msb_error *err);
-int stage_target(struct planner *planner, struct msb_error *err);
+int stage_targets(struct planner *planner, struct msb_error *err);
 int stage_push(struct planner *planner, size_t stage, struct msb_error *err);
 /* What `from` means in stage: a number, a stage before it, scratch or an image; noted as a need of
  * the stage. */

@@ -178,7 +178,7 @@ static int begin_scope(struct planner *planner, const struct plan_stage *stage, 
 					 config, err);
 	if (r < 0)
 		return r;
-	if (stage->base.kind == SOURCE_SCRATCH && replace_text(&config->working_dir, "/") < 0)
+	if (stage->base.kind != SOURCE_IMAGE && replace_text(&config->working_dir, "/") < 0)
 		return msb_error_memory(err);
 	if (!strlist_get_env(&config->env, "PATH") &&
 	    strlist_set_env(&config->env, "PATH", DEFAULT_PATH) < 0)
@@ -227,7 +227,7 @@ static int plan_stage(struct planner *planner, struct plan_stage *stage, struct 
 	stage->wanted = true;
 	site.scope->planned = true;
 	r = plan_from(&site, err);
-	for (size_t i = first + 1; r == 0 && i < end; i++) {
+	for (size_t i = first + 1; r == 0 && i < end && !stage->replaced; i++) {
 		site.instruction = &file->instructions[i];
 		r = plan_instruction(&site, NULL, err);
 	}
@@ -237,8 +237,10 @@ static int plan_stage(struct planner *planner, struct plan_stage *stage, struct 
 /* Plans what is pending; a stage whose base is not planned yet waits for it. */
 static int plan_pending(struct planner *planner, struct msb_error *err)
 {
-	int r = stage_push(planner, planner->plan->target, err);
+	int r = 0;
 
+	for (size_t i = 0; r == 0 && i < planner->plan->target_count; i++)
+		r = stage_push(planner, planner->plan->targets[i], err);
 	while (r == 0 && planner->pending_count > 0) {
 		size_t index = planner->pending[planner->pending_count - 1];
 		struct plan_stage *stage = &planner->plan->stages[index];
@@ -259,10 +261,10 @@ static int plan_pending(struct planner *planner, struct msb_error *err)
 	return r;
 }
 
-/* --label goes on top of everything, at the target's end. */
-static int apply_labels(struct planner *planner, struct msb_error *err)
+/* --label goes on top of everything, at a target's end. */
+static int apply_labels(struct planner *planner, size_t index, struct msb_error *err)
 {
-	const struct plan_stage *target = &planner->plan->stages[planner->plan->target];
+	const struct plan_stage *target = &planner->plan->stages[index];
 	struct strlist *labels = &target->steps[target->step_count - 1].config.labels;
 	const struct strlist *given = planner->inputs->labels;
 
@@ -301,9 +303,11 @@ int plan_make(const struct plan_inputs *inputs, struct plan **ret, struct msb_er
 	if (!planner.plan)
 		return msb_error_memory(err);
 	if ((r = scope_globals(&planner, err)) < 0 || (r = stage_collect(&planner, err)) < 0 ||
-	    (r = stage_target(&planner, err)) < 0 || (r = plan_pending(&planner, err)) < 0 ||
-	    (r = apply_labels(&planner, err)) < 0)
+	    (r = stage_targets(&planner, err)) < 0 || (r = plan_pending(&planner, err)) < 0)
 		return r;
+	for (size_t i = 0; i < planner.plan->target_count; i++)
+		if ((r = apply_labels(&planner, planner.plan->targets[i], err)) < 0)
+			return r;
 	*ret = planner.plan;
 	/* The scopes were counted by the plan, which now leaves. */
 	for (size_t i = 0; i < planner.plan->stage_count; i++)

@@ -34,12 +34,14 @@ enum source_kind {
 	SOURCE_SCRATCH, /* the empty tree */
 	SOURCE_STAGE,
 	SOURCE_IMAGE,
+	SOURCE_NAMED, /* a directory that --build-context named */
 };
 
 struct source {
 	enum source_kind kind;
 	size_t stage; /* SOURCE_STAGE */
 	char *image;  /* SOURCE_IMAGE: the reference as written; owned */
+	size_t named; /* SOURCE_NAMED: the caller's own number */
 };
 
 /* A file whose content stands in the Dockerfile (COPY <<name); finished text, ready to store. */
@@ -122,25 +124,32 @@ struct plan_stage {
 	size_t step_count;
 	size_t *needs; /* stages that it reads from, base included; ascending; owned */
 	size_t need_count;
-	bool wanted; /* the target reaches it */
+	bool wanted;   /* the target reaches it */
+	bool replaced; /* a named context stands in for it: it is its FROM alone */
 };
 
 struct plan {
 	struct plan_stage *stages;
 	size_t stage_count;
-	size_t target; /* index */
+	size_t *targets; /* indexes in the order asked for, each once; owned */
+	size_t target_count;
+	size_t target; /* the last of them */
 };
 
 struct plan_inputs {
 	const struct dockerfile *dockerfile;
 	const struct strlist *build_args; /* NAME=VALUE */
-	const char *target;               /* stage name or number; NULL: the last */
-	const struct strlist *labels;     /* --label NAME=VALUE, applied to the target's end */
+	/* Stage names or numbers, NULL-terminated; NULL or none: the last stage. */
+	const char *const *targets;
+	const struct strlist *labels; /* --label NAME=VALUE, applied to each target's end */
 	const char *platform; /* "linux/amd64": BUILD… and TARGET… arguments; NULL: none of them */
 	/* The configuration of base image `reference`, only called for stages that are wanted.
 	 * Fills ret, which the caller releases. NULL: every base image is bare. */
 	int (*image_config)(void *context, const char *reference, const char *platform,
 			    struct config *ret, struct msb_error *err);
+	/* What --build-context says of a name, before stages and images are asked: 1 and *ret, an
+	 * image or SOURCE_NAMED; 0 for nothing. NULL: there are none. */
+	int (*named)(void *context, const char *name, struct source *ret, struct msb_error *err);
 	void *context;
 };
 

@@ -59,12 +59,15 @@ static int set_platform(struct planner *planner, const char *prefix, const char 
 
 int scope_globals(struct planner *planner, struct msb_error *err)
 {
-	const char *platform = planner->inputs->platform, *target = planner->inputs->target;
+	const char *const *targets = planner->inputs->targets;
+	const char *platform = planner->inputs->platform, *target = NULL;
 
 	if (platform && (set_platform(planner, "BUILD", platform) < 0 ||
 			 set_platform(planner, "TARGET", platform) < 0))
 		return msb_error_memory(err);
-	if (!target)
+	for (; targets && *targets; targets++)
+		target = *targets;
+	if (!target || !*target)
 		target = "default";
 	if (set_global(planner, "TARGET", "STAGE", target, strlen(target)) < 0)
 		return msb_error_memory(err);

@@ -73,11 +73,22 @@ int stage_need(struct planner *planner, struct plan_stage *stage, size_t needed,
 	return stage_push(planner, needed, err);
 }
 
+/* 1 when a named context has that name. */
+static int find_named(struct planner *planner, const char *name, struct source *ret,
+		      struct msb_error *err)
+{
+	const struct plan_inputs *inputs = planner->inputs;
+
+	if (!inputs->named || strcmp(name, "scratch") == 0)
+		return 0;
+	return inputs->named(inputs->context, name, ret, err);
+}
+
 int stage_reference(struct planner *planner, struct plan_stage *stage, const char *from,
 		    struct source *ret, struct msb_error *err)
 {
 	const struct plan *plan = planner->plan;
-	size_t found;
+	size_t found, number;
 	int r;
 
 	if (is_number(from, &found)) {
@@ -93,6 +104,11 @@ int stage_reference(struct planner *planner, struct plan_stage *stage, const cha
 	if (found == stage->index)
 		return msb_error_say(err, EINVAL, "circular dependency detected on stage: %s",
 				     from);
+	if (found > stage->index && !is_number(from, &number)) {
+		r = find_named(planner, from, ret, err);
+		if (r != 0)
+			return r < 0 ? r : 0;
+	}
 	if (found > stage->index && found < plan->stage_count)
 		return msb_error_say(err, EINVAL,
 				     "cannot copy from stage '%s', it needs to be defined before "
@@ -110,13 +126,21 @@ static int find_base(struct planner *planner, struct plan_stage *stage, const ch
 		     struct msb_error *err)
 {
 	size_t found;
+	int r;
 
+	if (stage->name && (r = find_named(planner, stage->name, &stage->base, err)) != 0) {
+		stage->replaced = true;
+		return r < 0 ? r : 0;
+	}
 	if (strcmp(base, "scratch") == 0)
 		return set_source(&stage->base, SOURCE_SCRATCH, 0, NULL, err);
 	if (!is_number(base, &found) || found >= stage->index)
 		found = find_stage(planner->plan, stage->index, base);
 	if (found < stage->index)
 		return set_source(&stage->base, SOURCE_STAGE, found, NULL, err);
+	r = find_named(planner, base, &stage->base, err);
+	if (r != 0)
+		return r < 0 ? r : 0;
 	return set_source(&stage->base, SOURCE_IMAGE, 0, base, err);
 }
 
@@ -213,18 +237,16 @@ static const char *nearest_stage(const struct plan *plan, const char *name)
 	return near;
 }
 
-int stage_target(struct planner *planner, struct msb_error *err)
+static int find_target(struct planner *planner, const char *target, size_t *ret,
+		       struct msb_error *err)
 {
-	const char *target = planner->inputs->target, *near;
 	struct plan *plan = planner->plan;
+	const char *near;
 
-	plan->target = plan->stage_count - 1;
-	if (!target || !*target)
+	*ret = *target ? find_stage(plan, plan->stage_count, target) : plan->stage_count - 1;
+	if (*ret < plan->stage_count)
 		return 0;
-	plan->target = find_stage(plan, plan->stage_count, target);
-	if (plan->target < plan->stage_count)
-		return 0;
-	if (is_number(target, &plan->target) && plan->target < plan->stage_count)
+	if (is_number(target, ret) && *ret < plan->stage_count)
 		return 0;
 	near = nearest_stage(plan, target);
 	if (near)
@@ -233,4 +255,40 @@ int stage_target(struct planner *planner, struct msb_error *err)
 				     planner->file->name, target, near);
 	return msb_error_say(err, EINVAL, "%s: target stage '%s' could not be found",
 			     planner->file->name, target);
+}
+
+/* One asked for twice counts where it came last. */
+static void add_target(struct plan *plan, size_t stage)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < plan->target_count; i++)
+		if (plan->targets[i] != stage)
+			plan->targets[kept++] = plan->targets[i];
+	plan->targets[kept] = stage;
+	plan->target_count = kept + 1;
+	plan->target = stage;
+}
+
+int stage_targets(struct planner *planner, struct msb_error *err)
+{
+	static const char *const the_last[] = {"", NULL};
+	const char *const *given = planner->inputs->targets;
+	struct plan *plan = planner->plan;
+	size_t stage, count = 0;
+	int r = 0;
+
+	if (!given || !*given)
+		given = the_last;
+	while (given[count])
+		count++;
+	plan->targets = calloc(count, sizeof(*plan->targets));
+	if (!plan->targets)
+		return msb_error_memory(err);
+	for (; r == 0 && *given; given++) {
+		r = find_target(planner, *given, &stage, err);
+		if (r == 0)
+			add_target(plan, stage);
+	}
+	return r;
 }

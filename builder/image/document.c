@@ -24,6 +24,7 @@ void image_done(struct image *image)
 	for (size_t i = 0; i < image->history_count; i++)
 		history_done(&image->history[i]);
 	free(image->history);
+	strlist_done(&image->annotations);
 	*image = (struct image){0};
 }
 

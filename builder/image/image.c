@@ -35,10 +35,11 @@ static int describe_layer(struct msb_store *store, const struct layer_record *la
 
 /* The manifest of a config that is in the store. */
 static int make_manifest(struct msb_store *store, const struct descriptor *config,
-			 const struct layer_record *layers, size_t count, char **ret,
+			 const struct layer_record *layers, const struct image *image, char **ret,
 			 struct msb_error *err)
 {
-	automanifest manifest = {.config = *config};
+	automanifest manifest = {.config = *config, .annotations = &image->annotations};
+	size_t count = image->layer_count;
 	int r = 0;
 
 	manifest.layers = calloc(count + 1, sizeof(*manifest.layers));
@@ -78,7 +79,7 @@ int image_put_documents(struct store_writer *writer, const char *config, size_t 
 		return msb_error_memory(err);
 	r = store_put(writer, config, config_size, &descriptor.digest, err);
 	if (r >= 0 && !manifest) {
-		r = make_manifest(store, &descriptor, layers, image->layer_count, &made, err);
+		r = make_manifest(store, &descriptor, layers, image, &made, err);
 		manifest = made;
 		manifest_size = made ? strlen(made) : 0;
 	}

@@ -15,6 +15,7 @@
 
 #include "config.h"
 #include "store_writer.h"
+#include "strlist.h"
 
 struct history {
 	char *created_by; /* owned, as all of them; NULL: not given */
@@ -35,6 +36,7 @@ struct image {
 	size_t layer_count;
 	struct history *history;
 	size_t history_count;
+	struct strlist annotations; /* NAME=VALUE: of the manifest that image_put() writes */
 };
 
 void image_done(struct image *image);
@@ -82,6 +84,13 @@ int image_load(struct msb_store *store, struct store_writer *writer, const char 
 	       int (*each)(void *context, const struct msb_image *image), void *context,
 	       struct msb_error *err);
 
+/*
+ * One image of an OCI layout or archive, which gets no name in the store: the one tagged so, or of
+ * that manifest ("sha256:…"), or, tag NULL, the only one. -ENOENT for none, -EINVAL for several.
+ */
+int image_load_one(struct store_writer *writer, const char *path, const char *tag,
+		   struct msb_digest *ret_id, struct msb_error *err);
+
 /* A root file system tar as an image of one layer. config and message (of the history) may be
  * NULL. */
 int image_import(struct msb_store *store, struct store_writer *writer, const char *path,
@@ -93,5 +102,12 @@ int image_import(struct msb_store *store, struct store_writer *writer, const cha
  * looks up layers. */
 int image_save(struct store_writer *writer, const char *const *names, size_t count, int fd,
 	       struct msb_error *err);
+
+/* The same of one image that is on record, under these names (normalized; none: without a name)
+ * and no others. Or as an OCI layout of files in a directory. */
+int image_save_as(struct store_writer *writer, const struct msb_image *image,
+		  const struct strlist *names, int fd, struct msb_error *err);
+int image_save_layout(struct store_writer *writer, const struct msb_image *image,
+		      const struct strlist *names, int directory, struct msb_error *err);
 
 #endif

@@ -74,6 +74,7 @@ struct manifest {
 	struct descriptor config;
 	struct descriptor *layers; /* owned; lowest first */
 	size_t layer_count;
+	const struct strlist *annotations; /* encode: NAME=VALUE, borrowed; NULL: none */
 };
 int manifest_decode(const char *text, size_t size, struct manifest *ret, struct msb_error *err);
 int manifest_encode(const struct manifest *manifest, char **ret, struct msb_error *err);

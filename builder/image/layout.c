@@ -66,7 +66,7 @@ static int load_manifest(struct load *load, const struct descriptor *descriptor,
 		r = read_blob(load, &manifest.config, &incoming->config, err);
 	if (r >= 0)
 		r = incoming_decode(incoming, err);
-	if (r >= 0 && incoming->names.count == 0)
+	if (r >= 0 && incoming->names.count == 0 && !load->one)
 		r = add_docker_names(load, &manifest.config, incoming, err);
 	if (r >= 0 && manifest.layer_count != incoming->image.layer_count)
 		r = msb_error_say(err, EBADMSG,
@@ -167,7 +167,7 @@ static int load_descriptor(struct load *load, json_t *json, const struct strlist
 	struct descriptor descriptor;
 	int r = descriptor_from_json(json, &descriptor, err);
 
-	if (r >= 0)
+	if (r >= 0 && !load->one)
 		r = name_from_annotations(json, &incoming, err);
 	if (r >= 0 && incoming.names.count == 0 && strlist_copy(&incoming.names, names) < 0)
 		r = msb_error_memory(err);
@@ -222,4 +222,60 @@ int load_layout(struct load *load, json_t *index, struct msb_error *err)
 	static const struct strlist no_names;
 
 	return load_index(load, index, &no_names, 0, err);
+}
+
+/* Does a descriptor of the index answer to tag? By its manifest, its tag or its whole name. */
+static bool answers_to(json_t *json, const char *tag)
+{
+	json_t *annotations = json_object_get(json, "annotations");
+	const char *digest = json_string_value(json_object_get(json, "digest"));
+	const char *names[] = {
+		json_string_value(
+			json_object_get(annotations, "org.opencontainers.image.ref.name")),
+		json_string_value(json_object_get(annotations, "io.containerd.image.name")),
+	};
+
+	if (digest && strcmp(digest, tag) == 0)
+		return true;
+	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++) {
+		const char *colon = names[i] ? strrchr(names[i], ':') : NULL;
+
+		if (names[i] &&
+		    (strcmp(names[i], tag) == 0 || (colon && strcmp(colon + 1, tag) == 0)))
+			return true;
+	}
+	return false;
+}
+
+/* The descriptors of index that are meant; several for one manifest are one. */
+static json_t *matching(json_t *index, const char *tag, size_t *ret_count)
+{
+	json_t *list = json_object_get(index, "manifests"), *item, *last = NULL;
+	size_t i;
+
+	*ret_count = 0;
+	json_array_foreach(list, i, item)
+	{
+		if (is_attachment(item) || (tag && !answers_to(item, tag)))
+			continue;
+		if (!last ||
+		    !json_equal(json_object_get(last, "digest"), json_object_get(item, "digest")))
+			(*ret_count)++;
+		last = item;
+	}
+	return last;
+}
+
+int load_layout_one(struct load *load, json_t *index, struct msb_error *err)
+{
+	static const struct strlist no_names;
+	size_t count;
+	json_t *found = matching(index, load->tag, &count);
+
+	if (count == 0)
+		return msb_error_say(err, ENOENT, "it has no image%s%s", load->tag ? " " : "",
+				     load->tag ? load->tag : "");
+	if (count > 1)
+		return msb_error_say(err, EINVAL, "it has several images: name one, as in DIR:TAG");
+	return load_descriptor(load, found, &no_names, 0, err);
 }

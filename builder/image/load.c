@@ -209,3 +209,38 @@ int image_load(struct msb_store *store __attribute__((unused)), struct store_wri
 	archive_close(load.archive);
 	return r < 0 ? msb_error_prefix(err, r, "%s", shown) : 0;
 }
+
+static int load_one(struct load *load, struct msb_error *err)
+{
+	json_auto_t *index = NULL;
+	int r = read_json(load, "index.json", &index, err);
+
+	if (r == -ENOENT)
+		return msb_error_say(err, EBADMSG, "not an OCI layout: it has no index.json");
+	return r < 0 ? r : load_layout_one(load, index, err);
+}
+
+static int take_id(void *context, const struct msb_image *image)
+{
+	struct msb_digest *id = context;
+
+	*id = image->id;
+	return 0;
+}
+
+int image_load_one(struct store_writer *writer, const char *path, const char *tag,
+		   struct msb_digest *ret_id, struct msb_error *err)
+{
+	struct msb_digest id = {0};
+	struct load load = {
+		.writer = writer, .each = take_id, .context = &id, .one = true, .tag = tag};
+	int r = archive_open(writer, path, &load.archive, err);
+
+	if (r >= 0)
+		r = load_one(&load, err);
+	archive_close(load.archive);
+	if (r < 0)
+		return msb_error_prefix(err, r, "%s", path);
+	*ret_id = id;
+	return 0;
+}

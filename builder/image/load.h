@@ -13,6 +13,8 @@ struct load {
 	void *context;
 	size_t images;
 	json_t *docker; /* owned; manifest.json, NULL: none */
+	bool one;	/* a single image, without its names */
+	const char *tag; /* then: which, or NULL */
 };
 
 /* One image on its way into the store. */
@@ -44,6 +46,8 @@ int incoming_publish(struct load *load, struct incoming *incoming, struct msb_er
 int load_docker(struct load *load, struct msb_error *err);
 /* layout.c: every image of index.json, which index is. */
 int load_layout(struct load *load, json_t *index, struct msb_error *err);
+/* layout.c: the one that is meant (load->one). */
+int load_layout_one(struct load *load, json_t *index, struct msb_error *err);
 
 static inline const char *document_text(const struct buffer *document)
 {

@@ -94,6 +94,22 @@ int manifest_decode(const char *text, size_t size, struct manifest *ret, struct 
 	return 0;
 }
 
+static json_t *annotations_to_json(const struct strlist *annotations)
+{
+	json_auto_t *json = json_object();
+
+	for (size_t i = 0; json && i < annotations->count; i++) {
+		const char *value = strchr(annotations->items[i], '=');
+		autofree char *name = value ? strndup(annotations->items[i],
+						      (size_t)(value - annotations->items[i]))
+					    : NULL;
+
+		if (!name || !json_put_text(json, name, value + 1))
+			return NULL;
+	}
+	return steal(&json);
+}
+
 int manifest_encode(const struct manifest *manifest, char **ret, struct msb_error *err)
 {
 	json_auto_t *json = json_object();
@@ -103,6 +119,9 @@ int manifest_encode(const struct manifest *manifest, char **ret, struct msb_erro
 			json_put_text(json, "mediaType", MEDIA_MANIFEST) &&
 			json_put(json, "config", descriptor_to_json(&manifest->config));
 
+	if (complete && manifest->annotations && manifest->annotations->count > 0)
+		complete =
+			json_put(json, "annotations", annotations_to_json(manifest->annotations));
 	for (size_t i = 0; complete && i < manifest->layer_count; i++)
 		complete = json_array_append_new(layers,
 						 descriptor_to_json(&manifest->layers[i])) == 0;

@@ -1,8 +1,10 @@
 /* Images as one archive that docker and OCI tools both read: a layout's blobs with index.json for
  * the ones and manifest.json for the others. Layers without a blob are generated on the way out. */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "internal.h"
 #include "io.h"
@@ -13,7 +15,8 @@
 struct save {
 	struct store_writer *writer;
 	struct msb_store *store;
-	int fd;
+	int fd;        /* the archive; of a layout the member under way */
+	int directory; /* of a layout of files; -1: an archive */
 	struct layer_sink sink;
 	uint64_t written;     /* by the sink so far */
 	struct strlist blobs; /* that the archive has: hexadecimal digests */
@@ -32,14 +35,33 @@ static int write_out(void *context, const void *bytes, size_t size, struct msb_e
 	return 0;
 }
 
+static int begin_member(struct save *save, const char *name, uint64_t size, struct msb_error *err)
+{
+	if (save->directory < 0)
+		return layer_begin_member(&save->sink, name, size, err);
+	save->fd = openat(save->directory, name, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+	return save->fd < 0 ? msb_error_set(err, errno, "create '%s'", name) : 0;
+}
+
+/* r: how writing it went. */
+static int end_member(struct save *save, uint64_t size, int r, struct msb_error *err)
+{
+	if (save->directory < 0)
+		return r < 0 ? r : layer_end_member(&save->sink, size, err);
+	if (close(steal_fd(&save->fd)) < 0 && r >= 0)
+		return msb_error_set(err, errno, "write the layout");
+	return r;
+}
+
 static int write_document(struct save *save, const char *name, const void *bytes, size_t size,
 			  struct msb_error *err)
 {
-	int r = layer_begin_member(&save->sink, name, size, err);
+	int r = begin_member(save, name, size, err);
 
-	if (r >= 0)
-		r = write_out(save, bytes, size, err);
-	return r < 0 ? r : layer_end_member(&save->sink, size, err);
+	if (r < 0)
+		return r;
+	r = write_out(save, bytes, size, err);
+	return end_member(save, size, r, err);
 }
 
 static int copy_blob(struct save *save, const struct msb_digest *digest,
@@ -79,7 +101,7 @@ static int begin_blob(struct save *save, const struct descriptor *blob, struct m
 	if (strlist_add(&save->blobs, text) < 0)
 		return msb_error_memory(err);
 	snprintf(name, sizeof(name), "blobs/sha256/%s", text + 7);
-	r = layer_begin_member(&save->sink, name, blob->size, err);
+	r = begin_member(save, name, blob->size, err);
 	return r < 0 ? r : 1;
 }
 
@@ -91,7 +113,7 @@ static int save_stored(struct save *save, const struct descriptor *blob,
 	if (r <= 0)
 		return r;
 	r = copy_blob(save, &blob->digest, location, err);
-	return r < 0 ? r : layer_end_member(&save->sink, blob->size, err);
+	return end_member(save, blob->size, r, err);
 }
 
 static int save_generated(struct save *save, const struct descriptor *blob,
@@ -112,7 +134,7 @@ static int save_generated(struct save *save, const struct descriptor *blob,
 			err);
 	if (r >= 0 && save->written - before != layer->size)
 		r = msb_error_say(err, EBADMSG, "a layer came out at another size than before");
-	return r < 0 ? r : layer_end_member(&save->sink, blob->size, err);
+	return end_member(save, blob->size, r, err);
 }
 
 static int save_layers(struct save *save, const struct manifest *manifest,
@@ -166,7 +188,7 @@ static int save_document(struct save *save, const struct msb_digest *digest, con
 	if (r <= 0)
 		return r;
 	r = write_out(save, bytes, size, err);
-	return r < 0 ? r : layer_end_member(&save->sink, size, err);
+	return end_member(save, size, r, err);
 }
 
 static json_t *blob_path(const struct msb_digest *digest)
@@ -313,30 +335,77 @@ static int save_lists(struct save *save, struct msb_error *err)
 	r = write_document(save, "oci-layout", layout, strlen(layout), err);
 	if (r >= 0)
 		r = save_json(save, "index.json", index, err);
-	if (r >= 0)
-		r = save_json(save, "manifest.json", save->docker, err);
+	if (r < 0 || save->directory >= 0)
+		return r;
+	r = save_json(save, "manifest.json", save->docker, err);
 	return r < 0 ? r : layer_end_archive(&save->sink, err);
+}
+
+static int save_begin(struct save *save, struct store_writer *writer, int fd, struct msb_error *err)
+{
+	*save = (struct save){
+		.writer = writer,
+		.store = store_writer_store(writer),
+		.fd = fd,
+		.directory = -1,
+		.index = json_array(),
+		.docker = json_array(),
+	};
+	save->sink = (struct layer_sink){write_out, save};
+	return save->index && save->docker ? 0 : msb_error_memory(err);
+}
+
+static void save_done(struct save *save)
+{
+	json_decref(save->index);
+	json_decref(save->docker);
+	strlist_done(&save->blobs);
 }
 
 int image_save(struct store_writer *writer, const char *const *names, size_t count, int fd,
 	       struct msb_error *err)
 {
-	struct save save = {
-		.writer = writer,
-		.store = store_writer_store(writer),
-		.fd = fd,
-		.index = json_array(),
-		.docker = json_array(),
-	};
-	int r = save.index && save.docker ? 0 : msb_error_memory(err);
+	AUTO(save_done) struct save save;
+	int r = save_begin(&save, writer, fd, err);
 
-	save.sink = (struct layer_sink){write_out, &save};
 	for (size_t i = 0; r >= 0 && i < count; i++)
 		r = save_image(&save, names[i], err);
+	return r < 0 ? r : save_lists(&save, err);
+}
+
+static int save_under(struct save *save, const struct msb_image *image, const struct strlist *names,
+		      struct msb_error *err)
+{
+	struct msb_image record = *image;
+	int r = 0;
+
+	record.name = NULL;
+	if (names->count == 0)
+		r = save_record(save, &record, err);
+	for (size_t i = 0; r >= 0 && i < names->count; i++) {
+		record.name = names->items[i];
+		r = save_record(save, &record, err);
+	}
+	return r < 0 ? r : save_lists(save, err);
+}
+
+int image_save_as(struct store_writer *writer, const struct msb_image *image,
+		  const struct strlist *names, int fd, struct msb_error *err)
+{
+	AUTO(save_done) struct save save;
+	int r = save_begin(&save, writer, fd, err);
+
+	return r < 0 ? r : save_under(&save, image, names, err);
+}
+
+int image_save_layout(struct store_writer *writer, const struct msb_image *image,
+		      const struct strlist *names, int directory, struct msb_error *err)
+{
+	AUTO(save_done) struct save save;
+	int r = save_begin(&save, writer, -1, err);
+
+	save.directory = directory;
 	if (r >= 0)
-		r = save_lists(&save, err);
-	json_decref(save.index);
-	json_decref(save.docker);
-	strlist_done(&save.blobs);
-	return r;
+		r = io_make_dirs(directory, "blobs/sha256", 0755, err);
+	return r < 0 ? r : save_under(&save, image, names, err);
 }

@@ -16,6 +16,7 @@
 struct checkout {
 	struct msb_store *store;
 	bool owners; /* may give files away, and make devices */
+	bool merge;  /* what is in the way goes, directories excepted */
 	void *links; /* tsearch: struct written */
 };
 
@@ -181,18 +182,32 @@ static int dress(struct checkout *checkout, const struct msb_entry *entry, const
 	return 0;
 }
 
+/* 1 when a directory is there that entry, a directory too, can join. */
+static int make_way(const struct msb_entry *entry, const char *path, struct msb_error *err)
+{
+	struct stat st;
+
+	if (lstat(path, &st) < 0)
+		return errno == ENOENT ? 0 : msb_error_set(err, errno, "'%s'", path);
+	if (S_ISDIR(st.st_mode) && entry->type == MSB_DIRECTORY)
+		return 1;
+	if (S_ISDIR(st.st_mode))
+		return msb_error_say(err, EISDIR,
+				     "'%s' is a directory: it will not be replaced by a file",
+				     path);
+	return unlink(path) < 0 ? msb_error_set(err, errno, "replace '%s'", path) : 0;
+}
+
 static int copy_entry(struct checkout *checkout, const struct msb_entry *entry, const char *path,
-		      struct msb_error *err)
+		      struct msb_error *err);
+
+static int copy_children(struct checkout *checkout, const struct msb_entry *entry, const char *path,
+			 struct msb_error *err)
 {
 	AUTO(msb_dir_unrefp) struct msb_dir *dir = NULL;
-	int r = try_link(checkout, entry, path, err);
+	int r = msb_tree_load(checkout->store, &entry->digest, &dir, err);
 
-	if (r != 0)
-		return r < 0 ? r : 0;
-	r = make_node(checkout, entry, path, err);
-	if (r >= 0 && entry->type == MSB_DIRECTORY)
-		r = msb_tree_load(checkout->store, &entry->digest, &dir, err);
-	for (size_t i = 0; r >= 0 && dir && i < msb_dir_count(dir); i++) {
+	for (size_t i = 0; r >= 0 && i < msb_dir_count(dir); i++) {
 		struct msb_entry child;
 		autofree char *child_path = NULL;
 
@@ -202,6 +217,23 @@ static int copy_entry(struct checkout *checkout, const struct msb_entry *entry, 
 			return msb_error_memory(err);
 		r = copy_entry(checkout, &child, child_path, err);
 	}
+	return r;
+}
+
+static int copy_entry(struct checkout *checkout, const struct msb_entry *entry, const char *path,
+		      struct msb_error *err)
+{
+	int r = checkout->merge ? make_way(entry, path, err) : 0;
+	bool joins = r > 0;
+
+	if (r >= 0)
+		r = try_link(checkout, entry, path, err);
+	if (r != 0)
+		return r < 0 ? r : 0;
+	if (!joins)
+		r = make_node(checkout, entry, path, err);
+	if (r >= 0 && entry->type == MSB_DIRECTORY)
+		r = copy_children(checkout, entry, path, err);
 	return r < 0 ? r : dress(checkout, entry, path, err);
 }
 
@@ -211,6 +243,18 @@ int tree_checkout(struct msb_store *store, const struct msb_entry *entry, const 
 	struct checkout checkout = {.store = store, .owners = owners};
 	int r = copy_entry(&checkout, entry, path, err);
 
+	tdestroy(checkout.links, free_written);
+	return r;
+}
+
+int tree_checkout_into(struct msb_store *store, const struct msb_entry *directory, const char *path,
+		       bool owners, struct msb_error *err)
+{
+	struct checkout checkout = {.store = store, .owners = owners, .merge = true};
+	int r = io_make_dirs(AT_FDCWD, path, 0755, err);
+
+	if (r >= 0)
+		r = copy_children(&checkout, directory, path, err);
 	tdestroy(checkout.links, free_written);
 	return r;
 }

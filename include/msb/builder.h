@@ -21,17 +21,23 @@
 /* --- Building --------------------------------------------------------------------------- */
 
 struct msb_build_options {
-	const char *context;     /* directory */
-	const char *dockerfile;  /* path; NULL: CONTEXT/Dockerfile; "-": standard input */
+	const char *context;     /* directory; URL of a repository; "-": standard input, a tar, or a
+				    Dockerfile without a context */
+	const char *dockerfile;  /* path, in CONTEXT where that is no directory; NULL:
+				    CONTEXT/Dockerfile; "-": standard input */
 	const char *const *tags; /* as users write them; NULL-terminated, as the lists below; may
 				    be NULL for none */
-	const char *const *build_args;      /* NAME=VALUE, or NAME for this process's own value */
-	const char *const *labels;          /* NAME=VALUE */
+	const char *const *build_args;     /* NAME=VALUE, or NAME for this process's own value */
+	const char *const *build_contexts; /* "NAME=DIRECTORY|docker-image://…|oci-layout://…" */
+	const char *const *labels;         /* NAME=VALUE */
 	const char *const *no_cache_filter; /* stages */
 	const char *const *secrets;         /* "id=NAME[,src=FILE|,env=NAME]" */
 	const char *const *hosts;           /* "NAME:ADDRESS" or "NAME=ADDRESS", for RUN */
 	const char *const *agents;          /* --ssh: "default" or "NAME=SOCKET" */
-	const char *target;                 /* stage name or number; NULL: the last */
+	const char *const *outputs;         /* "type=local|tar|oci|docker,dest=PATH"; "DIR", "-" */
+	const char *const *targets;         /* stage names or numbers; none: the last stage. Names
+					       and outputs are for the last one */
+	const char *const *annotations;     /* "[manifest:]NAME=VALUE", of the images' manifests */
 	const char *platform;               /* NULL: this machine's */
 	const char *network;                /* of RUN: NULL or "default", "host", "none" */
 	bool no_cache;
@@ -62,11 +68,18 @@ struct msb_event {
 };
 typedef void (*msb_event_fn)(void *context, const struct msb_event *event);
 
+/* One of the stages that were asked for. */
+struct msb_build_target {
+	char *label; /* name or number; owned */
+	struct msb_digest image, manifest, tree;
+};
+
 struct msb_build_result {
 	int64_t build; /* its number; 0: it failed before it had one (a malformed Dockerfile…) */
-	struct msb_digest image; /* of a build that succeeded */
-	struct msb_digest manifest;
-	struct msb_digest tree;
+	/* Of a build that succeeded, in the order asked for; owned. */
+	struct msb_build_target *targets;
+	size_t target_count;
+	bool used_stdout; /* an output went to file descriptor 1 */
 	/* Of a build that failed in a step: */
 	bool failed_in_step;
 	char *failed_stage; /* name or number; owned */

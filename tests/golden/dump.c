@@ -99,11 +99,13 @@ static void dump_config(struct buffer *out, const struct config *config)
 
 static void dump_source(struct buffer *out, const struct source *source)
 {
-	static const char *const kinds[] = {"context", "scratch", "stage", "image"};
+	static const char *const kinds[] = {"context", "scratch", "stage", "image", "named"};
 
 	buffer_printf(out, "%s", kinds[source->kind]);
 	if (source->kind == SOURCE_STAGE)
 		buffer_printf(out, " %zu", source->stage);
+	if (source->kind == SOURCE_NAMED)
+		buffer_printf(out, " %zu", source->named);
 	if (source->kind == SOURCE_IMAGE)
 		buffer_printf(out, " %s", source->image);
 }
@@ -152,6 +154,14 @@ static void dump_step(struct buffer *out, const struct step *step)
 		dump_block(out, definition);
 }
 
+static bool is_target(const struct plan *plan, size_t stage)
+{
+	for (size_t i = 0; i < plan->target_count; i++)
+		if (plan->targets[i] == stage)
+			return true;
+	return false;
+}
+
 void dump_plan(struct buffer *out, const struct plan *plan)
 {
 	for (size_t i = 0; i < plan->stage_count; i++) {
@@ -166,7 +176,7 @@ void dump_plan(struct buffer *out, const struct plan *plan)
 		for (size_t j = 0; j < stage->need_count; j++)
 			buffer_printf(out, " %zu", stage->needs[j]);
 		buffer_printf(out, "%s%s\n", stage->wanted ? "" : " unwanted",
-			      i == plan->target ? " target" : "");
+			      is_target(plan, i) ? " target" : "");
 		for (size_t j = 0; j < stage->step_count; j++)
 			dump_step(out, &stage->steps[j]);
 		if (stage->step_count > 0)

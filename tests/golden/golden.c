@@ -20,14 +20,23 @@ static int made_plan(const struct dockerfile *dockerfile, const char *args, stru
 {
 	struct setting setting = {0};
 	struct plan_inputs inputs = {.dockerfile = dockerfile};
+	autostrlist targets = {0};
 	int r;
 
 	setting_read(&setting, args);
+	for (const char *word = strlist_get_env(&setting.rest, "target"); word;) {
+		size_t length = strcspn(word, " ");
+
+		if (strlist_add_bytes(&targets, word, length) < 0)
+			abort();
+		word = word[length] ? word + length + 1 : NULL;
+	}
 	inputs.build_args = &setting.build_args;
 	inputs.labels = &setting.labels;
-	inputs.target = strlist_get_env(&setting.rest, "target");
+	inputs.targets = (const char *const *)targets.items;
 	inputs.platform = strlist_get_env(&setting.rest, "platform");
 	inputs.image_config = setting_image_config;
+	inputs.named = setting_named;
 	inputs.context = &setting;
 	r = plan_make(&inputs, ret, err);
 	setting_done(&setting);

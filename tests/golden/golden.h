@@ -18,6 +18,7 @@ struct setting {
 	struct strlist build_args;
 	struct strlist labels;
 	struct strlist images; /* "NAME KEY VALUE": configurations of base images */
+	struct strlist named;  /* "NAME" or "NAME=IMAGE": --build-context */
 	struct strlist rest;   /* "target=x", "platform=x" */
 };
 
@@ -25,6 +26,7 @@ void setting_read(struct setting *setting, const char *text);
 void setting_done(struct setting *setting);
 int setting_image_config(void *context, const char *reference, const char *platform,
 			 struct config *ret, struct msb_error *err);
+int setting_named(void *context, const char *name, struct source *ret, struct msb_error *err);
 
 /* Rows "a | b | expected"; each gives one line of differences or nothing. */
 enum table_kind { TABLE_WORDS, TABLE_IGNORE, TABLE_GLOB };

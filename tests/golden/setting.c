@@ -17,6 +17,8 @@ static void add_line(struct setting *setting, const char *word, const char *valu
 		r = strlist_add(&setting->labels, value);
 	else if (strcmp(word, "image") == 0)
 		r = strlist_add(&setting->images, value);
+	else if (strcmp(word, "named") == 0)
+		r = strlist_add(&setting->named, value);
 	else
 		r = strlist_set_env(&setting->rest, word, value);
 	if (r < 0)
@@ -43,6 +45,7 @@ void setting_done(struct setting *setting)
 	strlist_done(&setting->build_args);
 	strlist_done(&setting->labels);
 	strlist_done(&setting->images);
+	strlist_done(&setting->named);
 	strlist_done(&setting->rest);
 }
 
@@ -96,5 +99,24 @@ int setting_image_config(void *context, const char *reference, const char *platf
 	}
 	ret->has_cmd = ret->cmd.count > 0;
 	ret->has_entrypoint = ret->entrypoint.count > 0;
+	return 0;
+}
+
+int setting_named(void *context, const char *name, struct source *ret, struct msb_error *err)
+{
+	const struct setting *setting = context;
+	size_t length = strlen(name);
+
+	for (size_t i = 0; i < setting->named.count; i++) {
+		const char *named = setting->named.items[i];
+		const char *image = named + length;
+
+		if (strncasecmp(named, name, length) != 0 || (*image && *image != '='))
+			continue;
+		*ret = (struct source){.kind = *image ? SOURCE_IMAGE : SOURCE_NAMED, .named = i};
+		if (*image && !(ret->image = strdup(image + 1)))
+			return msb_error_memory(err);
+		return 1;
+	}
 	return 0;
 }

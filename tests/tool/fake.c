@@ -219,6 +219,22 @@ static void tell_step(const struct teller *teller, size_t vertex, size_t step, c
 	teller->event(teller->context, &event);
 }
 
+static void name_targets(const char *const *targets, struct msb_build_result *result)
+{
+	static const char *const one[] = {"build", NULL};
+
+	if (!targets)
+		targets = one;
+	result->targets = calloc(8, sizeof(*result->targets));
+	for (; *targets && result->target_count < 8; targets++) {
+		struct msb_build_target *target = &result->targets[result->target_count++];
+
+		target->label = strdup(*targets);
+		target->image = digest((uint8_t)(0xcc + result->target_count));
+		target->manifest = digest(0xef);
+	}
+}
+
 int msb_build(const char *root, const struct msb_build_options *options, msb_event_fn event,
 	      void *context, struct msb_build_result *result, struct msb_error *err)
 {
@@ -236,9 +252,8 @@ int msb_build(const char *root, const struct msb_build_options *options, msb_eve
 		  MSB_DONE);
 	event(context, &note);
 	result->build = 7;
-	result->image = digest(0xcd);
-	result->manifest = digest(0xef);
-	if (!options->target || strcmp(options->target, "broken") != 0) {
+	if (!options->targets || strcmp(options->targets[0], "broken") != 0) {
+		name_targets(options->targets, result);
 		tell_step(&teller, 3, 3, "COPY app.js .", "", MSB_DONE);
 		return 0;
 	}
@@ -255,6 +270,9 @@ int msb_build(const char *root, const struct msb_build_options *options, msb_eve
 
 void msb_build_result_done(struct msb_build_result *result)
 {
+	for (size_t i = 0; i < result->target_count; i++)
+		free(result->targets[i].label);
+	free(result->targets);
 	free(result->failed_stage);
 	free(result->excerpt);
 	free(result->failed_log);

@@ -27,6 +27,8 @@ enum {
 	KEY_SECRET,
 	KEY_SSH,
 	KEY_ADD_HOST,
+	KEY_ANNOTATION,
+	KEY_BUILD_CONTEXT,
 	KEY_ACCEPTED, /* tunes, or has no meaning here */
 	KEY_REFUSED,  /* without it the result would be another: this and all that follow */
 };
@@ -47,11 +49,16 @@ enum {
 static const struct argp_option build_options[] = {
 	{"tag", 't', "NAME[:TAG]", 0, "Name the image so; may be given several times"},
 	{"file", 'f', "FILE", 0, "The Dockerfile (PATH/Dockerfile); - for standard input"},
-	{"target", KEY_TARGET, "STAGE", 0, "Build up to this stage, by name or number"},
+	{"target", KEY_TARGET, "STAGE", 0,
+	 "Build up to this stage, by name or number; several are built in one run"},
 	{"build-arg", KEY_BUILD_ARG, "NAME[=VALUE]", 0,
 	 "Set an ARG; from the environment "
 	 "without VALUE"},
+	{"build-context", KEY_BUILD_CONTEXT, "NAME=VALUE", 0,
+	 "Let a stage or image name stand for a directory, docker-image://REF or "
+	 "oci-layout://DIR[:TAG]"},
 	{"label", KEY_LABEL, "NAME=VALUE", 0, "Label the image"},
+	{"annotation", KEY_ANNOTATION, "NAME=VALUE", 0, "Annotate the image's manifest"},
 	{"no-cache", KEY_NO_CACHE, "BOOL", OPTION_ARG_OPTIONAL, "Execute all steps anew"},
 	{"no-cache-filter", KEY_NO_CACHE_FILTER, "STAGES", 0, "Execute these stages anew"},
 	{"network", KEY_NETWORK, "MODE", 0, "Of RUN: default, host or none"},
@@ -59,6 +66,10 @@ static const struct argp_option build_options[] = {
 	{"secret", KEY_SECRET, "id=NAME[,src=FILE]", 0, "Lend a file or variable to RUN --mount"},
 	{"ssh", KEY_SSH, "NAME[=SOCKET]", 0, "Lend an agent's socket to RUN --mount; default"},
 	{"add-host", KEY_ADD_HOST, "HOST:IP", 0, "A line in /etc/hosts of RUN"},
+	{"output", 'o', "DIR|type=TYPE,dest=PATH", 0,
+	 "Write the result there too: type is local, tar, oci or docker; DIR for local, - for a "
+	 "tar "
+	 "to standard output; may be given several times"},
 	{"jobs", KEY_JOBS, "N", 0, "Stages built at once (one a core)"},
 	{"explain", KEY_EXPLAIN, NULL, 0, "Say of each step that missed the cache why"},
 	{"quiet", 'q', NULL, 0, "Print the image ID alone"},
@@ -99,10 +110,7 @@ static const struct argp_option build_options[] = {
 	ACCEPTED("cache-to", KEY_ACCEPTED, "VALUE"),
 	ACCEPTED("allow", KEY_ACCEPTED, "VALUE"),
 
-	REFUSED("output", 'o', 0),
-	REFUSED("build-context", KEY_REFUSED, 0),
-	REFUSED("push", KEY_REFUSED + 1, OPTION_ARG_OPTIONAL),
-	REFUSED("annotation", KEY_REFUSED + 2, 0),
+	REFUSED("push", KEY_REFUSED, OPTION_ARG_OPTIONAL),
 	REFUSED("call", KEY_REFUSED + 3, 0),
 	REFUSED("check", KEY_REFUSED + 4, OPTION_ARG_OPTIONAL),
 	REFUSED("policy", KEY_REFUSED + 5, 0),
@@ -122,7 +130,7 @@ static const char *option_name(int key)
 struct build {
 	struct msb_build_options options;
 	struct words tags, build_args, labels, no_cache_filter, operands;
-	struct words secrets, agents, hosts;
+	struct words secrets, agents, hosts, outputs, targets, annotations, contexts;
 	enum progress_mode mode;
 	struct report report;
 };
@@ -137,6 +145,10 @@ static void build_done(struct build *build)
 	words_done(&build->secrets);
 	words_done(&build->agents);
 	words_done(&build->hosts);
+	words_done(&build->outputs);
+	words_done(&build->targets);
+	words_done(&build->annotations);
+	words_done(&build->contexts);
 }
 
 static enum progress_mode parse_progress(const char *how, struct argp_state *state)
@@ -156,22 +168,9 @@ static enum progress_mode parse_progress(const char *how, struct argp_state *sta
 
 static void check_context(const struct words *operands, struct argp_state *state)
 {
-	static const char *const remote[] = {"http://", "https://", "git://", "git@", "ssh://"};
-	const char *context;
-
 	if (operands->count != 1)
 		argp_error(state, "requires exactly 1 argument, the build context: mostly the "
 				  "current directory, as in: msb build .");
-	context = operands->items[0];
-	if (strcmp(context, "-") == 0)
-		argp_error(state, "a context from standard input is not supported yet: unpack it, "
-				  "and give the directory");
-	for (size_t i = 0; i < sizeof(remote) / sizeof(remote[0]); i++)
-		if (strncmp(context, remote[i], strlen(remote[i])) == 0)
-			argp_error(state,
-				   "a context from '%s' is not supported yet: fetch it, "
-				   "and give the directory",
-				   context);
 }
 
 static size_t parse_jobs(const char *text, struct argp_state *state)
@@ -214,9 +213,6 @@ static error_t parse_wish(int key, char *arg, struct argp_state *state)
 	case 'f':
 		options->dockerfile = arg;
 		return 0;
-	case KEY_TARGET:
-		options->target = arg;
-		return 0;
 	case KEY_NO_CACHE:
 		options->no_cache = option_bool(state, "no-cache", arg);
 		return 0;
@@ -248,12 +244,20 @@ static error_t parse_list(int key, char *arg, struct argp_state *state)
 	struct build *build = state->input;
 
 	switch (key) {
+	case 'o':
+		return words_add(&build->outputs, arg) < 0 ? ENOMEM : 0;
 	case 't':
 		return words_add(&build->tags, arg) < 0 ? ENOMEM : 0;
 	case KEY_BUILD_ARG:
 		return words_add(&build->build_args, arg) < 0 ? ENOMEM : 0;
 	case KEY_LABEL:
 		return words_add(&build->labels, arg) < 0 ? ENOMEM : 0;
+	case KEY_TARGET:
+		return words_add(&build->targets, arg) < 0 ? ENOMEM : 0;
+	case KEY_BUILD_CONTEXT:
+		return words_add(&build->contexts, arg) < 0 ? ENOMEM : 0;
+	case KEY_ANNOTATION:
+		return words_add(&build->annotations, arg) < 0 ? ENOMEM : 0;
 	case KEY_SECRET:
 		return words_add(&build->secrets, arg) < 0 ? ENOMEM : 0;
 	case KEY_SSH:
@@ -293,8 +297,6 @@ static error_t parse_build(int key, char *arg, struct argp_state *state)
 	case 'm':
 	case 'c':
 		return 0;
-	case 'o':
-		return refuse(key, arg, state);
 	case ARGP_KEY_INIT:
 		build->mode = parse_progress("auto", state);
 		return 0;
@@ -324,8 +326,7 @@ static int build(struct session *session, struct build *build)
 		return fail_say("start the display: %s", strerror(-r));
 	r = msb_build(session->root, &build->options, progress_event, progress, &result, &err);
 	build->report.vertex = progress_end(progress);
-	status = r < 0 ? report_failure(&result, &err)
-		       : report_success(session, &build->report, &result);
+	status = r < 0 ? report_failure(&result, &err) : report_success(&build->report, &result);
 	msb_build_result_done(&result);
 	return status;
 }
@@ -333,8 +334,9 @@ static int build(struct session *session, struct build *build)
 int run_build(struct session *session, int argc, char **argv)
 {
 	static const struct argp argp = {
-		build_options, parse_build, "PATH",
-		"Build an image from the Dockerfile and the files in directory PATH."
+		build_options, parse_build, "PATH|URL|-",
+		"Build an image from the Dockerfile and the files in directory PATH, in the "
+		"repository at URL, or in the tar on standard input."
 		"\vOptions of docker build that only tune it, such as --rm, --pull or --memory, "
 		"are accepted; those whose absence would change the image are refused."};
 	struct build wanted = {0};
@@ -349,6 +351,10 @@ int run_build(struct session *session, int argc, char **argv)
 		wanted.options.secrets = wanted.secrets.items;
 		wanted.options.agents = wanted.agents.items;
 		wanted.options.hosts = wanted.hosts.items;
+		wanted.options.outputs = wanted.outputs.items;
+		wanted.options.build_contexts = wanted.contexts.items;
+		wanted.options.targets = wanted.targets.items;
+		wanted.options.annotations = wanted.annotations.items;
 		wanted.report.tags = &wanted.tags;
 		status = build(session, &wanted);
 	}

@@ -7,8 +7,6 @@
 
 #include <jansson.h>
 
-#include <msb/records.h>
-
 #include "text.h"
 
 static int write_file(const char *path, const char *text, struct msb_error *err)
@@ -65,28 +63,21 @@ static int write_metadata(const struct report *report, const char *id, const cha
 	return text ? write_file(report->metadata_file, text, err) : msb_error_memory(err);
 }
 
-/* The target stage's label; NULL when nobody can say. Owned. */
-static char *target_of(const struct session *session, int64_t build)
+/* The last target has the names; of several each is called by its stage. */
+static int say_target(const struct report *report, const struct msb_build_result *result,
+		      size_t index, struct msb_error *err)
 {
-	AUTO(msb_store_closep) struct msb_store *store = NULL;
-	struct msb_build *found = NULL;
-	char *target = NULL;
+	const struct msb_build_target *target = &result->targets[index];
+	autofree char *label = text_harmless(target->label, strlen(target->label));
+	char id[MSB_DIGEST_TEXT];
 
-	if (msb_store_open(session->root, &store, NULL) < 0 ||
-	    msb_records_build(store, build, &found, NULL) < 0)
-		return NULL;
-	if (found->target && *found->target)
-		target = text_harmless(found->target, strlen(found->target));
-	msb_builds_free(found, 1);
-	return target;
-}
-
-static int say_success(const struct session *session, const struct report *report,
-		       const struct msb_build_result *result, const char *id, struct msb_error *err)
-{
-	autofree char *target = target_of(session, result->build);
-
-	fprintf(stderr, "#%zu image %s\n", report->vertex, id);
+	msb_digest_format(&target->image, id);
+	if (result->target_count > 1)
+		fprintf(stderr, "#%zu %s: image %s\n", report->vertex, label ? label : "?", id);
+	else
+		fprintf(stderr, "#%zu image %s\n", report->vertex, id);
+	if (index + 1 < result->target_count)
+		return 0;
 	for (size_t i = 0; i < report->tags->count; i++) {
 		autofree char *name = NULL;
 		int r = msb_reference_normalize(report->tags->items[i], &name, err);
@@ -95,29 +86,46 @@ static int say_success(const struct session *session, const struct report *repor
 			return r;
 		fprintf(stderr, "#%zu naming to %s\n", report->vertex, name);
 	}
-	if (target)
-		fprintf(stderr, "\nlook: msb mount DIR; ls DIR/stages/%s\n", target);
+	if (label)
+		fprintf(stderr, "\nlook: msb mount DIR; ls DIR/stages/%s\n", label);
 	fflush(stderr);
 	return 0;
 }
 
-int report_success(const struct session *session, const struct report *report,
-		   const struct msb_build_result *result)
+static int say_success(const struct report *report, const struct msb_build_result *result,
+		       struct msb_error *err)
 {
+	int r = 0;
+
+	if (!report->quiet) {
+		for (size_t i = 0; r >= 0 && i < result->target_count; i++)
+			r = say_target(report, result, i, err);
+		return r;
+	}
+	/* An archive there is not to be followed by words. */
+	for (size_t i = 0; i < result->target_count && !result->used_stdout; i++) {
+		char id[MSB_DIGEST_TEXT];
+
+		puts(msb_digest_format(&result->targets[i].image, id));
+	}
+	return 0;
+}
+
+int report_success(const struct report *report, const struct msb_build_result *result)
+{
+	const struct msb_build_target *last = &result->targets[result->target_count - 1];
 	char id[MSB_DIGEST_TEXT], manifest[MSB_DIGEST_TEXT];
 	struct msb_error err = {0};
 	int r = 0;
 
-	msb_digest_format(&result->image, id);
-	msb_digest_format(&result->manifest, manifest);
+	msb_digest_format(&last->image, id);
+	msb_digest_format(&last->manifest, manifest);
 	if (report->iidfile)
 		r = write_file(report->iidfile, id, &err);
 	if (r >= 0 && report->metadata_file)
 		r = write_metadata(report, id, manifest, &err);
-	if (r >= 0 && report->quiet)
-		puts(id);
-	else if (r >= 0)
-		r = say_success(session, report, result, id, &err);
+	if (r >= 0)
+		r = say_success(report, result, &err);
 	return r < 0 ? fail(&err) : finish();
 }
 

@@ -14,8 +14,7 @@ struct report {
 };
 
 /* Both return one of STATUS_*. */
-int report_success(const struct session *session, const struct report *report,
-		   const struct msb_build_result *result);
+int report_success(const struct report *report, const struct msb_build_result *result);
 int report_failure(const struct msb_build_result *result, const struct msb_error *err);
 
 #endif

@@ -16,4 +16,13 @@
 int tree_checkout(struct msb_store *store, const struct msb_entry *entry, const char *path,
 		  bool owners, struct msb_error *err);
 
+/*
+ * The same for what lies below a directory, into the directory at path, which is made where it is
+ * missing and otherwise keeps its own metadata. What is there stays, unless an entry has its name:
+ * a directory then joins a directory, and anything but a directory is replaced. No symlink there is
+ * followed. -EISDIR for a directory in a file's place.
+ */
+int tree_checkout_into(struct msb_store *store, const struct msb_entry *directory, const char *path,
+		       bool owners, struct msb_error *err);
+
 #endif

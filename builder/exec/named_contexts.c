@@ -1,0 +1,194 @@
+#include "named_contexts.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "git_reference.h"
+#include "image.h"
+#include "io.h"
+#include "path.h"
+#include "reference.h"
+
+#define MOST_IGNORE ((size_t)16 * 1024 * 1024)
+
+/* Names are compared as references, where they are any: "alpine" is "docker.io/library/alpine". */
+static char *key_of(const char *name)
+{
+	autofree char *lower = strdup(name);
+	char *key = NULL;
+
+	if (!lower)
+		return NULL;
+	for (char *c = lower; *c; c++)
+		*c = (char)tolower((unsigned char)*c);
+	if (reference_normalize(lower, &key, NULL) < 0)
+		return steal(&lower);
+	return key;
+}
+
+static void context_done(struct named_context *context)
+{
+	free(context->name);
+	free(context->key);
+	free(context->image);
+	origin_done(&context->origin);
+}
+
+static const char *behind(const char *text, const char *prefix)
+{
+	size_t length = strlen(prefix);
+
+	return strncmp(text, prefix, length) == 0 ? text + length : NULL;
+}
+
+static int set_image(struct named_context *context, const char *reference, struct msb_error *err)
+{
+	autofree char *normalized = NULL;
+	int r = reference_normalize(reference, &normalized, err);
+
+	if (r < 0)
+		return r;
+	context->image = strdup(reference);
+	return context->image ? 0 : msb_error_memory(err);
+}
+
+/* "DIRECTORY[:TAG][@DIGEST]"; a digest says more than a tag. */
+static int load_layout(struct named_context *context, const char *text, struct store_writer *writer,
+		       struct msb_error *err)
+{
+	autofree char *path = strdup(text);
+	char id[MSB_DIGEST_TEXT], *tag = NULL, *colon, *at;
+	struct msb_digest digest;
+	int r;
+
+	if (!path)
+		return msb_error_memory(err);
+	at = strstr(path, "@sha256:");
+	if (at) {
+		*at = '\0';
+		tag = at + 1;
+	}
+	colon = strrchr(path, ':');
+	if (colon && !strchr(colon, '/')) {
+		*colon = '\0';
+		tag = tag ? tag : colon + 1;
+	}
+	r = image_load_one(writer, path, tag, &digest, err);
+	if (r < 0)
+		return r;
+	context->image = strdup(msb_digest_format(&digest, id));
+	return context->image ? 0 : msb_error_memory(err);
+}
+
+static int read_ignore(const struct origin *origin, struct ignore **ret, struct msb_error *err)
+{
+	autofree char *path = path_join(origin->directory, ".dockerignore");
+	autobuffer text = {0};
+	int r;
+
+	*ret = NULL;
+	if (!path)
+		return msb_error_memory(err);
+	r = io_read_file(AT_FDCWD, path, MOST_IGNORE, &text, err);
+	if (r < 0)
+		return r == -ENOENT ? 0 : r;
+	return ignore_parse(".dockerignore", text.bytes ? (const char *)text.bytes : "", text.size,
+			    ret, err);
+}
+
+static int open_directory(struct named_context *context, const char *text, struct msb_store *store,
+			  struct store_writer *writer, struct msb_error *err)
+{
+	struct ignore *ignore = NULL;
+	struct stat st;
+	int r;
+
+	if (!remote_is_git(text) && !remote_is_url(text)) {
+		if (stat(text, &st) < 0)
+			return msb_error_set(err, errno, "'%s'", text);
+		if (!S_ISDIR(st.st_mode))
+			return msb_error_say(err, ENOTDIR, "'%s' is no directory", text);
+	}
+	r = origin_open(text, false, store, writer, &context->origin, err);
+	if (r >= 0 && context->origin.local)
+		r = read_ignore(&context->origin, &ignore, err);
+	return r < 0 ? r : origin_scan(&context->origin, ignore, store, writer, err);
+}
+
+static int open_context(const char *word, struct msb_store *store, struct store_writer *writer,
+			struct named_context *ret, struct msb_error *err)
+{
+	const char *value = strchr(word, '='), *rest;
+
+	if (!value || value == word || !value[1])
+		return msb_error_say(err, EINVAL, "expected NAME=VALUE");
+	ret->name = strndup(word, (size_t)(value++ - word));
+	ret->key = ret->name ? key_of(ret->name) : NULL;
+	if (!ret->key)
+		return msb_error_memory(err);
+	if (strcmp(ret->name, "scratch") == 0 || strcmp(ret->name, "context") == 0)
+		return msb_error_say(err, EINVAL, "the name '%s' is reserved", ret->name);
+	if ((rest = behind(value, "docker-image://")) || (rest = behind(value, "image://")) ||
+	    (rest = behind(value, "container-image://")) || (rest = behind(value, "image:")))
+		return set_image(ret, rest, err);
+	if ((rest = behind(value, "oci-layout://")))
+		return load_layout(ret, rest, writer, err);
+	return open_directory(ret, value, store, writer, err);
+}
+
+int named_contexts_open(const char *const *words, struct msb_store *store,
+			struct store_writer *writer, struct named_contexts *ret,
+			struct msb_error *err)
+{
+	size_t count = 0;
+	int r = 0;
+
+	while (words && words[count])
+		count++;
+	*ret = (struct named_contexts){.items = calloc(count + 1, sizeof(*ret->items))};
+	if (!ret->items)
+		return msb_error_memory(err);
+	for (; r >= 0 && ret->count < count; ret->count++) {
+		r = open_context(words[ret->count], store, writer, &ret->items[ret->count], err);
+		if (r < 0)
+			msb_error_prefix(err, r, "--build-context %s", words[ret->count]);
+	}
+	return r;
+}
+
+void named_contexts_done(struct named_contexts *contexts)
+{
+	for (size_t i = 0; i < contexts->count; i++)
+		context_done(&contexts->items[i]);
+	free(contexts->items);
+	*contexts = (struct named_contexts){0};
+}
+
+int named_contexts_find(const struct named_contexts *contexts, const char *name, struct source *ret,
+			struct msb_error *err)
+{
+	autofree char *key = contexts->count > 0 ? key_of(name) : NULL;
+
+	if (contexts->count > 0 && !key)
+		return msb_error_memory(err);
+	for (size_t i = contexts->count; i-- > 0;) {
+		const struct named_context *context = &contexts->items[i];
+		struct source source = {.kind = SOURCE_NAMED, .named = i};
+
+		if (strcmp(context->key, key) != 0)
+			continue;
+		if (context->image) {
+			source.kind = SOURCE_IMAGE;
+			source.image = strdup(context->image);
+			if (!source.image)
+				return msb_error_memory(err);
+		}
+		*ret = source;
+		return 1;
+	}
+	return 0;
+}

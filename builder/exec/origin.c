@@ -1,0 +1,262 @@
+#include "origin.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "git.h"
+#include "git_reference.h"
+#include "io.h"
+#include "layer.h"
+#include "path.h"
+#include "tree_edit.h"
+
+#define HEAD_SIZE       4096
+#define MOST_DOCKERFILE ((size_t)16 * 1024 * 1024)
+
+/* --- Standard input --- */
+
+/* The bytes that were looked at, and then the rest. */
+struct resumed {
+	const uint8_t *head;
+	size_t left;
+};
+
+static ssize_t read_resumed(void *context, void *bytes, size_t size, struct msb_error *err)
+{
+	struct resumed *resumed = context;
+	ssize_t n;
+
+	if (resumed->left > 0) {
+		size_t now = size < resumed->left ? size : resumed->left;
+
+		memcpy(bytes, resumed->head, now);
+		resumed->head += now;
+		resumed->left -= now;
+		return (ssize_t)now;
+	}
+	n = io_read(STDIN_FILENO, bytes, size);
+	return n < 0 ? msb_error_set(err, (int)n, "read standard input") : n;
+}
+
+static int unpack(const uint8_t *head, size_t size, struct msb_store *store,
+		  struct store_writer *writer, struct msb_digest *ret, struct msb_error *err)
+{
+	AUTO(tree_edit_freep) struct tree_edit *edit = NULL;
+	struct resumed resumed = {head, size};
+	const struct layer_source source = {read_resumed, &resumed};
+	/* As of a directory: everything is root's. */
+	const struct layer_unpack_options options = {.set_owner = true};
+	struct layer_unpacked unpacked;
+	int r = tree_edit_new(store, NULL, &edit, err);
+
+	if (r >= 0 && size > 0)
+		r = layer_unpack(writer, edit, &source, &options, &unpacked, err);
+	return r < 0 ? r : edit_commit(edit, writer, ret, err);
+}
+
+static int read_dockerfile(const uint8_t *head, size_t size, struct buffer *ret,
+			   struct msb_error *err)
+{
+	uint8_t piece[HEAD_SIZE];
+	ssize_t n;
+
+	buffer_append(ret, head, size);
+	while ((n = io_read(STDIN_FILENO, piece, sizeof(piece))) > 0) {
+		if (ret->size + (size_t)n > MOST_DOCKERFILE)
+			return msb_error_say(err, EFBIG,
+					     "standard input is neither a tar nor a Dockerfile");
+		buffer_append(ret, piece, (size_t)n);
+	}
+	if (n < 0)
+		return msb_error_set(err, (int)n, "read standard input");
+	return buffer_ok(ret) ? 0 : msb_error_memory(err);
+}
+
+static int open_stdin(struct msb_store *store, struct store_writer *writer, struct origin *ret,
+		      struct msb_error *err)
+{
+	uint8_t head[HEAD_SIZE];
+	ssize_t size = io_read(STDIN_FILENO, head, sizeof(head));
+	int r;
+
+	if (size < 0)
+		return msb_error_set(err, (int)size, "read standard input");
+	if (layer_is_archive(head, (size_t)size)) {
+		r = unpack(head, (size_t)size, store, writer, &ret->tree, err);
+		return r < 0 ? msb_error_prefix(err, r, "build context from standard input") : 0;
+	}
+	ret->is_dockerfile = true;
+	r = read_dockerfile(head, (size_t)size, &ret->dockerfile, err);
+	return r < 0 ? r : unpack(head, 0, store, writer, &ret->tree, err);
+}
+
+/* --- Repositories --- */
+
+static int open_git(const char *text, const char *checksum, bool keep_git_dir,
+		    struct store_writer *writer, struct origin *ret, struct msb_error *err)
+{
+	__attribute__((cleanup(git_reference_done))) struct git_reference reference = {0};
+	autofree char *parent = NULL;
+	autofree char *whole = NULL;
+	struct stat st;
+	int r = git_reference_parse(text, &reference, err);
+
+	if (r < 0)
+		return r;
+	if (checksum && reference.checksum && strcmp(checksum, reference.checksum) != 0)
+		return msb_error_say(err, EINVAL, "'%s' names another commit than '%s'", text,
+				     checksum);
+	if (checksum && !reference.checksum)
+		reference.checksum = strdup(checksum);
+	parent = path_join(store_writer_scratch_path(writer), "git-XXXXXX");
+	if (!parent || (checksum && !reference.checksum))
+		return msb_error_memory(err);
+	if (!mkdtemp(parent))
+		return msb_error_set(err, errno, "create directory '%s'", parent);
+	whole = path_join(parent, "files");
+	if (!whole)
+		return msb_error_memory(err);
+	if (reference.keep_git_dir >= 0)
+		keep_git_dir = reference.keep_git_dir;
+	r = git_check_out(&reference, whole, keep_git_dir, err);
+	if (r < 0)
+		return r;
+	if (reference.directory) {
+		/* Its own links are no way out of the repository. */
+		autoclose int top = open(whole, O_PATH | O_DIRECTORY | O_CLOEXEC);
+		autoclose int fd =
+			top < 0 ? -1
+				: io_open_in_root(top, reference.directory, O_PATH | O_DIRECTORY);
+		autofree char *link = buffer_format("/proc/self/fd/%d", fd);
+
+		if (fd < 0)
+			return msb_error_set(err, fd == -1 ? ENOENT : fd, "directory '%s' of '%s'",
+					     reference.directory, reference.url);
+		ret->directory = link ? realpath(link, NULL) : NULL;
+	} else {
+		ret->directory = steal(&whole);
+	}
+	if (!ret->directory || stat(ret->directory, &st) < 0)
+		return msb_error_set(err, errno, "'%s'", text);
+	return 0;
+}
+
+/* --- All of them --- */
+
+static int open_any(const char *text, bool keep_git_dir, struct msb_store *store,
+		    struct store_writer *writer, struct origin *ret, struct msb_error *err)
+{
+	struct stat st;
+
+	if (strcmp(text, "-") == 0)
+		return open_stdin(store, writer, ret, err);
+	if (remote_is_git(text))
+		return open_git(text, NULL, keep_git_dir, writer, ret, err);
+	if (strncmp(text, "github.com/", 11) == 0 && stat(text, &st) < 0) {
+		autofree char *url = buffer_format("https://%s", text);
+
+		return url ? open_git(url, NULL, keep_git_dir, writer, ret, err)
+			   : msb_error_memory(err);
+	}
+	if (remote_is_url(text))
+		return msb_error_say(err, EOPNOTSUPP,
+				     "a context from '%s' is not supported: fetch it, and give it "
+				     "on standard input (curl URL | msb build -)",
+				     text);
+	ret->local = true;
+	ret->directory = strdup(text);
+	return ret->directory ? 0 : msb_error_memory(err);
+}
+
+int origin_open(const char *text, bool keep_git_dir, struct msb_store *store,
+		struct store_writer *writer, struct origin *ret, struct msb_error *err)
+{
+	struct origin origin = {0};
+	int r = open_any(text, keep_git_dir, store, writer, &origin, err);
+
+	if (r < 0)
+		origin_done(&origin);
+	else
+		*ret = origin;
+	return r;
+}
+
+int origin_open_git(const char *url, const char *checksum, bool keep_git_dir,
+		    struct store_writer *writer, struct origin *ret, struct msb_error *err)
+{
+	struct origin origin = {0};
+	int r = open_git(url, checksum, keep_git_dir, writer, &origin, err);
+
+	if (r < 0)
+		origin_done(&origin);
+	else
+		*ret = origin;
+	return r;
+}
+
+void origin_done(struct origin *origin)
+{
+	context_free(origin->files);
+	free(origin->directory);
+	buffer_done(&origin->dockerfile);
+	*origin = (struct origin){0};
+}
+
+static int read_from_tree(const struct msb_digest *tree, struct msb_store *store, const char *path,
+			  size_t max, struct buffer *ret, struct msb_error *err)
+{
+	autofree uint8_t *bytes = NULL;
+	struct msb_found found;
+	size_t size;
+	int r = msb_tree_find(store, tree, path, 0, &found, err);
+
+	if (r < 0)
+		return r;
+	if (found.entry.type == MSB_FILE)
+		r = msb_store_load(store, &found.entry.digest, max, &bytes, &size, err);
+	else
+		r = msb_error_say(err, EISDIR, "'%s' is no file", path);
+	msb_found_done(&found);
+	if (r < 0)
+		return r;
+	buffer_append(ret, bytes, size);
+	return buffer_ok(ret) ? 0 : msb_error_memory(err);
+}
+
+int origin_read(const struct origin *origin, struct msb_store *store, const char *path, size_t max,
+		struct buffer *ret, struct msb_error *err)
+{
+	autoclose int directory = -1;
+	autoclose int fd = -1;
+	struct stat st;
+
+	if (!origin->directory)
+		return read_from_tree(&origin->tree, store, path, max, ret, err);
+	directory = open(origin->directory, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (directory < 0)
+		return msb_error_set(err, errno, "build context '%s'", origin->directory);
+	fd = io_open_in_root(directory, path, O_RDONLY | O_NONBLOCK);
+	if (fd < 0)
+		return fd == -ENOENT ? -ENOENT : msb_error_set(err, fd, "'%s'", path);
+	if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode))
+		return msb_error_say(err, EISDIR, "'%s' is no file", path);
+	{
+		char name[64];
+
+		snprintf(name, sizeof(name), "/proc/self/fd/%d", fd);
+		return io_read_file(AT_FDCWD, name, max, ret, err);
+	}
+}
+
+int origin_scan(struct origin *origin, struct ignore *ignore, struct msb_store *store,
+		struct store_writer *writer, struct msb_error *err)
+{
+	if (origin->directory)
+		return context_open(origin->directory, ignore, store, writer, &origin->files, err);
+	ignore_free(ignore);
+	return 0;
+}

@@ -1,0 +1,39 @@
+/* Where COPY, ADD and RUN --mount look paths up: the context, a stage, an image. */
+#include "internal.h"
+#include "selection.h"
+
+static void set_origin(const struct origin *origin, struct selection_source *ret)
+{
+	if (origin->files)
+		ret->context = origin->files;
+	else
+		ret->tree = &origin->tree;
+}
+
+int source_find(struct step_run *run, const struct source *from, struct selection_source *ret,
+		struct msb_error *err)
+{
+	struct build *build = run->build;
+	const struct base_image *image;
+	int r = 0;
+
+	switch (from->kind) {
+	case SOURCE_CONTEXT:
+		set_origin(&build->origin, ret);
+		break;
+	case SOURCE_NAMED:
+		set_origin(&build->named.items[from->named].origin, ret);
+		break;
+	case SOURCE_STAGE:
+		ret->tree = &build->stages[from->stage].tree;
+		break;
+	case SOURCE_IMAGE:
+		r = base_images_get(&build->images, from->image, &image, err);
+		if (r >= 0)
+			ret->tree = &image->record->tree;
+		break;
+	case SOURCE_SCRATCH:
+		break;
+	}
+	return r;
+}
