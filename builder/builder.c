@@ -88,11 +88,12 @@ int msb_image_load(const char *root, const char *path,
 	return image_load(workshop.store, workshop.writer, path, each, context, err);
 }
 
-static int no_base(void *context, const char *reference, const char *platform, struct config *ret,
-		   struct msb_error *err)
+/* Unlike scratch, which has a working directory. */
+static int empty_base(void *context, const char *reference, const char *platform,
+		      struct config *ret, struct msb_error *err)
 {
-	(void)context, (void)platform, (void)ret;
-	return msb_error_say(err, EINVAL, "'%s' is not allowed in a change", reference);
+	(void)context, (void)reference, (void)platform, (void)ret, (void)err;
+	return 0;
 }
 
 /* Instructions applied to an empty configuration: a stage of nothing else says what they make. */
@@ -102,12 +103,12 @@ static int apply_changes(const char *const *changes, struct config *ret, struct 
 	AUTO(plan_freep) struct plan *plan = NULL;
 	const struct strlist nothing = {0};
 	struct plan_inputs inputs = {
-		.build_args = &nothing, .labels = &nothing, .image_config = no_base};
+		.build_args = &nothing, .labels = &nothing, .image_config = empty_base};
 	const struct plan_stage *stage;
 	autobuffer text = {0};
 	int r;
 
-	buffer_string(&text, "FROM scratch\n");
+	buffer_string(&text, "FROM nothing\n");
 	for (; changes && *changes; changes++)
 		buffer_printf(&text, "%s\n", *changes);
 	if (!buffer_ok(&text))
@@ -118,10 +119,12 @@ static int apply_changes(const char *const *changes, struct config *ret, struct 
 		r = plan_make(&inputs, &plan, err);
 	if (r < 0)
 		return r;
+	if (plan->stage_count > 1)
+		return msb_error_say(err, EINVAL, "--change: FROM is no change");
 	stage = &plan->stages[0];
 	for (size_t i = 1; i < stage->step_count; i++)
-		if (plan->stage_count > 1 || stage->steps[i].kind == STEP_RUN ||
-		    stage->steps[i].kind == STEP_COPY || stage->steps[i].kind == STEP_ADD)
+		if (stage->steps[i].kind == STEP_RUN || stage->steps[i].kind == STEP_COPY ||
+		    stage->steps[i].kind == STEP_ADD)
 			return msb_error_say(err, EINVAL,
 					     "--change: '%s' does more than change the "
 					     "configuration",

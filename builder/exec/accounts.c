@@ -87,8 +87,9 @@ static int split_words(const char *text, struct words *ret, struct msb_error *er
 	return 0;
 }
 
-/* The passwd line of a name or, for a number, of that uid. False when there is none. */
-static bool find_user(char *passwd, const char *user, struct account *ret)
+/* The passwd line of a name or, for a number, of that uid; ret_name is the name there. False when
+ * there is none. */
+static bool find_user(char *passwd, const char *user, struct account *ret, const char **ret_name)
 {
 	uint32_t wanted, uid, gid;
 	bool by_number = parse_id(user, &wanted);
@@ -101,6 +102,7 @@ static bool find_user(char *passwd, const char *user, struct account *ret)
 			continue;
 		if (strcmp(fields[0], user) != 0 && !(by_number && uid == wanted))
 			continue;
+		*ret_name = fields[0];
 		ret->uid = uid;
 		ret->gid = gid;
 		if (count > 5 && fields[5][0] == '/')
@@ -150,30 +152,31 @@ static bool find_group(char *groups, const char *group, gid_t *ret)
 	return false;
 }
 
+static int unknown(const char *what, const char *name, const char *file, struct msb_error *err)
+{
+	return msb_error_say(err, ENOENT, "unable to find %s %s: no matching entries in %s", what,
+			     name, file);
+}
+
 static int find_words(struct msb_store *store, const struct msb_digest *tree,
 		      const struct words *words, struct account *ret, bool *ret_known,
 		      struct msb_error *err)
 {
 	autofree char *passwd = read_text(store, tree, "/etc/passwd", err);
 	autofree char *group = passwd ? read_text(store, tree, "/etc/group", err) : NULL;
+	const char *name = words->user;
 
 	*ret = (struct account){.home = "/"};
 	if (!group)
 		return err && err->code ? err->code : -ENOMEM;
-	*ret_known = find_user(passwd, words->user, ret);
+	*ret_known = find_user(passwd, words->user, ret, &name);
 	if (!*ret_known && !parse_id(words->user, &ret->uid))
-		return msb_error_say(err, ENOENT,
-				     "unable to find user %s: no matching entries in "
-				     "/etc/passwd",
-				     words->user);
+		return unknown("user", words->user, "/etc/passwd", err);
 	if (words->group[0]) {
 		if (!find_group(group, words->group, &ret->gid))
-			return msb_error_say(err, ENOENT,
-					     "unable to find group %s: no matching "
-					     "entries in /etc/group",
-					     words->group);
-	} else if (!parse_id(words->user, &(uint32_t){0})) {
-		find_groups(group, words->user, ret);
+			return unknown("group", words->group, "/etc/group", err);
+	} else if (*ret_known) {
+		find_groups(group, name, ret);
 	}
 	return 0;
 }
@@ -182,7 +185,7 @@ int account_find(struct msb_store *store, const struct msb_digest *tree, const c
 		 struct account *ret, struct msb_error *err)
 {
 	struct words words;
-	bool known;
+	bool known = false;
 	int r = split_words(user && *user ? user : "0", &words, err);
 
 	if (r < 0)
@@ -193,24 +196,50 @@ int account_find(struct msb_store *store, const struct msb_digest *tree, const c
 	return r;
 }
 
+/* strict: a name that nobody has is an error; otherwise it leaves what it stands for alone. */
+static int find_owner(struct msb_store *store, const struct msb_digest *tree, const char *owner,
+		      bool strict, struct account *ret, struct msb_error *err)
+{
+	autofree char *passwd = read_text(store, tree, "/etc/passwd", err);
+	autofree char *group = passwd ? read_text(store, tree, "/etc/group", err) : NULL;
+	const char *name;
+	struct words words;
+	int r;
+
+	*ret = (struct account){0};
+	if (!group)
+		return err && err->code ? err->code : -ENOMEM;
+	r = split_words(owner, &words, err);
+	if (r < 0)
+		return r;
+	if (parse_id(words.user, &ret->uid))
+		ret->gid = ret->uid;
+	else if (!find_user(passwd, words.user, ret, &name) && strict)
+		return unknown("user", words.user, "/etc/passwd", err);
+	if (words.group[0] && !find_group(group, words.group, &ret->gid) && strict)
+		return unknown("group", words.group, "/etc/group", err);
+	return 0;
+}
+
 int account_owner(struct msb_store *store, const struct msb_digest *tree, const char *owner,
 		  uid_t *ret_uid, gid_t *ret_gid, struct msb_error *err)
 {
 	struct account account;
-	struct words words;
-	uint32_t number;
-	bool known;
-	int r = split_words(owner, &words, err);
+	int r = find_owner(store, tree, owner, true, &account, err);
 
 	if (r < 0)
 		return r;
-	if (parse_id(words.user, &number) && (!words.group[0] || parse_id(words.group, ret_gid))) {
-		*ret_uid = number;
-		if (!words.group[0])
-			*ret_gid = number;
-		return 0;
-	}
-	r = find_words(store, tree, &words, &account, &known, err);
+	*ret_uid = account.uid;
+	*ret_gid = account.gid;
+	return 0;
+}
+
+int account_maker(struct msb_store *store, const struct msb_digest *tree, const char *user,
+		  uid_t *ret_uid, gid_t *ret_gid, struct msb_error *err)
+{
+	struct account account;
+	int r = find_owner(store, tree, user && *user ? user : "0", false, &account, err);
+
 	if (r < 0)
 		return r;
 	*ret_uid = account.uid;

@@ -14,7 +14,7 @@
 struct account {
 	uid_t uid;
 	gid_t gid;
-	gid_t groups[ACCOUNT_MAX_GROUPS]; /* supplementary; of a user given by name */
+	gid_t groups[ACCOUNT_MAX_GROUPS]; /* supplementary; where no group was named */
 	size_t group_count;
 	char home[256]; /* "/" when unknown */
 };
@@ -29,6 +29,11 @@ int account_find(struct msb_store *store, const struct msb_digest *tree, const c
 /* --chown's words: as above, but a user alone that is a number sets the group to the same number.
  */
 int account_owner(struct msb_store *store, const struct msb_digest *tree, const char *owner,
+		  uid_t *ret_uid, gid_t *ret_gid, struct msb_error *err);
+
+/* Who owns what WORKDIR makes while USER's words are in effect: as --chown has it, but what the
+ * tree does not know is root's, since only a RUN needs to know who that is. */
+int account_maker(struct msb_store *store, const struct msb_digest *tree, const char *user,
 		  uid_t *ret_uid, gid_t *ret_gid, struct msb_error *err);
 
 #endif

@@ -65,22 +65,36 @@ int command_mounts_select(struct step_run *run, struct msb_digest **ret_trees,
 
 /* --- Before the command runs --- */
 
+/* Takes the mount's source and target. */
+static int add_mount(struct command_mounts *mounts, struct sandbox_mount mount,
+		     struct msb_error *err)
+{
+	struct sandbox_mount *grown = reallocarray(mounts->list, mounts->count + 1, sizeof(*grown));
+
+	if (grown)
+		mounts->list = grown;
+	if (!grown) {
+		free((void *)(uintptr_t)mount.source);
+		free((void *)(uintptr_t)mount.target);
+		return msb_error_memory(err);
+	}
+	grown[mounts->count++] = mount;
+	return 0;
+}
+
 /* Takes source and target, both owned; NULL in either is out of memory. */
 static int add_bind(struct command_mounts *mounts, char *source, char *target, bool read_only,
 		    struct msb_error *err)
 {
-	struct sandbox_bind *grown;
-
-	grown = reallocarray(mounts->binds, mounts->bind_count + 1, sizeof(*grown));
-	if (grown)
-		mounts->binds = grown;
-	if (!grown || !source || !target) {
-		free(source);
-		free(target);
-		return msb_error_memory(err);
-	}
-	grown[mounts->bind_count++] = (struct sandbox_bind){source, target, read_only};
-	return 0;
+	if (source && target)
+		return add_mount(mounts,
+				 (struct sandbox_mount){.source = source,
+							.target = target,
+							.read_only = read_only},
+				 err);
+	free(source);
+	free(target);
+	return msb_error_memory(err);
 }
 
 int command_mounts_add_file(struct command_mounts *mounts, struct command_root *root,
@@ -203,20 +217,12 @@ static int attach_cache(struct command_mounts *mounts, struct command_root *root
 static int attach_tmpfs(struct command_mounts *mounts, struct command_root *root,
 			const struct run_mount *mount, struct msb_error *err)
 {
-	struct sandbox_tmpfs *grown;
 	char *place;
 	int r = command_root_stub(root, mount->target, true, &place, err);
 
 	if (r < 0)
 		return r;
-	grown = reallocarray(mounts->tmpfs, mounts->tmpfs_count + 1, sizeof(*grown));
-	if (!grown) {
-		free(place);
-		return msb_error_memory(err);
-	}
-	mounts->tmpfs = grown;
-	grown[mounts->tmpfs_count++] = (struct sandbox_tmpfs){place, mount->size};
-	return 0;
+	return add_mount(mounts, (struct sandbox_mount){.target = place, .size = mount->size}, err);
 }
 
 /* Secrets lie in memory alone: a tmpfs of this process's own mount namespace. */
@@ -314,12 +320,35 @@ static int publish_selected(const struct step_run *run, struct msb_error *err)
 	return r;
 }
 
+static size_t depth(const struct sandbox_mount *mount)
+{
+	size_t slashes = 0;
+
+	for (const char *c = mount->target; *c; c++)
+		slashes += *c == '/' && c[1];
+	return slashes;
+}
+
+/* Outer mounts first, or they would cover the inner ones; otherwise as they were given. */
+static void sort_by_depth(struct sandbox_mount *mounts, size_t count)
+{
+	for (size_t i = 1; i < count; i++) {
+		struct sandbox_mount mount = mounts[i];
+		size_t at = i;
+
+		for (; at > 0 && depth(&mounts[at - 1]) > depth(&mount); at--)
+			mounts[at] = mounts[at - 1];
+		mounts[at] = mount;
+	}
+}
+
 int command_mounts_attach(struct command_mounts *mounts, struct command_root *root,
 			  const struct step_run *run, const struct msb_digest *trees,
 			  struct msb_error *err)
 {
 	const struct msb_build_options *options = run->build->options;
 	const struct run_step *step = &run->step->run;
+	size_t before = mounts->count;
 	int r = publish_selected(run, err);
 
 	for (size_t i = 0; r >= 0 && i < step->mount_count; i++) {
@@ -343,6 +372,8 @@ int command_mounts_attach(struct command_mounts *mounts, struct command_root *ro
 			break;
 		}
 	}
+	if (mounts->count > before)
+		sort_by_depth(mounts->list + before, mounts->count - before);
 	return r;
 }
 
@@ -350,16 +381,13 @@ void command_mounts_done(struct command_mounts *mounts)
 {
 	for (size_t i = 0; i < mounts->overlays.count; i++)
 		umount2(mounts->overlays.items[i], MNT_DETACH);
-	for (size_t i = 0; i < mounts->bind_count; i++) {
-		free((void *)(uintptr_t)mounts->binds[i].source);
-		free((void *)(uintptr_t)mounts->binds[i].target);
+	for (size_t i = 0; i < mounts->count; i++) {
+		free((void *)(uintptr_t)mounts->list[i].source);
+		free((void *)(uintptr_t)mounts->list[i].target);
 	}
-	for (size_t i = 0; i < mounts->tmpfs_count; i++)
-		free((void *)(uintptr_t)mounts->tmpfs[i].target);
 	for (size_t i = 0; i < mounts->lock_count; i++)
 		close(mounts->locks[i]);
-	free(mounts->binds);
-	free(mounts->tmpfs);
+	free(mounts->list);
 	free(mounts->locks);
 	strlist_done(&mounts->env);
 	strlist_done(&mounts->overlays);

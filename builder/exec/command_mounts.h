@@ -11,10 +11,8 @@
 struct step_run;
 
 struct command_mounts {
-	struct sandbox_bind *binds; /* strings owned */
-	size_t bind_count;
-	struct sandbox_tmpfs *tmpfs; /* strings owned */
-	size_t tmpfs_count;
+	struct sandbox_mount *list; /* strings owned */
+	size_t count;
 	struct strlist env;      /* NAME=VALUE to be added */
 	struct strlist overlays; /* mounted over writable binds */
 	int *locks;              /* of cache directories */
@@ -29,7 +27,8 @@ struct command_mounts {
 int command_mounts_select(struct step_run *run, struct msb_digest **ret_trees,
 			  struct msb_error *err);
 
-/* Makes it all ready to be mounted; between command_root_init() and command_root_mount(). */
+/* Makes it all ready to be mounted, outer ones before inner ones; between command_root_init() and
+ * command_root_mount(). */
 int command_mounts_attach(struct command_mounts *mounts, struct command_root *root,
 			  const struct step_run *run, const struct msb_digest *trees,
 			  struct msb_error *err);

@@ -64,9 +64,7 @@ struct sandbox_command command_setting_fill(const struct command_root *root,
 		.gid = user->gid,
 		.groups = user->groups,
 		.group_count = user->group_count,
-		.binds = mounts->binds,
-		.bind_count = mounts->bind_count,
-		.tmpfs = mounts->tmpfs,
-		.tmpfs_count = mounts->tmpfs_count,
+		.mounts = mounts->list,
+		.mount_count = mounts->count,
 	};
 }

@@ -40,6 +40,19 @@ static int compare_text(const void *a, const void *b)
 	return strcmp(a, b);
 }
 
+/* As every directory of the context: its time, and root's. */
+static int put_root(struct context *context, struct msb_error *err)
+{
+	struct msb_entry root = {.type = MSB_DIRECTORY, .mode = 0755, .nlink = 1};
+	struct stat st;
+
+	if (fstat(context->directory, &st) < 0)
+		return msb_error_set(err, errno, "the build context");
+	root.mtime_sec = st.st_mtim.tv_sec;
+	root.mtime_nsec = (uint32_t)st.st_mtim.tv_nsec;
+	return edit_put(context->tree, "/", &root, err);
+}
+
 int context_open(const char *directory, struct ignore *ignore, struct msb_store *store,
 		 struct store_writer *writer, struct context **ret, struct msb_error *err)
 {
@@ -61,6 +74,8 @@ int context_open(const char *directory, struct ignore *ignore, struct msb_store 
 	if (!context->links)
 		return msb_error_memory(err);
 	r = tree_edit_new(store, NULL, &context->tree, err);
+	if (r >= 0)
+		r = put_root(context, err);
 	if (r < 0)
 		return r;
 	*ret = steal(&context);

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "directories.h"
 #include "path.h"
 #include "placing.h"
 
@@ -43,44 +44,34 @@ static void dress(const struct placing *placing, struct msb_entry *entry)
 			mode_change_apply(placing->mode, entry->mode, entry->type == MSB_DIRECTORY);
 }
 
-/* A directory that COPY makes on its way: not the source's owner and mode. */
+/* A directory that COPY makes on its way: not the source's owner and mode, nor --chmod's. */
 static struct msb_entry made_directory(const struct placing *placing)
 {
-	struct msb_entry made = {
-		.type = MSB_DIRECTORY,
-		.mode = 0755,
-		.nlink = 1,
-		.mtime_sec = placing->now / 1000000000,
-		.mtime_nsec = (uint32_t)(placing->now % 1000000000),
-	};
-
-	if (placing->set_owner) {
-		made.uid = placing->uid;
-		made.gid = placing->gid;
-	}
-	if (placing->mode && placing->mode->numeric)
-		made.mode = placing->mode->mode;
-	return made;
+	return directory_new(placing->uid, placing->gid, placing->now);
 }
 
 int place_directory(const struct placing *placing, const char *path, struct msb_error *err)
 {
 	struct msb_entry made = made_directory(placing);
-	int r = edit_make_dirs(placing->edit, path, &made, err);
+	int r = directory_make(placing->edit, path, &made, err);
 
 	if (r == -ENOTDIR)
 		return msb_error_say(err, ENOTDIR, "cannot copy to '%s': not a directory", path);
 	return r;
 }
 
+/* Makes the directory that path will be put into, if need be: it has changed now. */
 static int place_parent(const struct placing *placing, const char *path, struct msb_error *err)
 {
 	autofree char *parent = strdup(path);
+	struct msb_entry now = made_directory(placing);
+	int r;
 
 	if (!parent)
 		return msb_error_memory(err);
 	*strrchr(parent, '/') = '\0';
-	return place_directory(placing, parent, err);
+	r = place_directory(placing, parent, err);
+	return r < 0 ? r : directory_touch(placing->edit, parent, &now, err);
 }
 
 static int place_entry(const struct placing *placing, const char *from_path,
@@ -91,11 +82,13 @@ static int collect(void *context, const struct msb_entry *entry)
 	return strlist_add_bytes(context, entry->name, entry->name_length);
 }
 
+/* 1 when there is a new or another entry in the directory at path, 0 when only below that. */
 static int place_children(const struct placing *placing, const char *from_path, const char *path,
 			  struct msb_error *err)
 {
 	autostrlist names = {0};
 	int r = edit_list(placing->from, from_path, collect, &names, err);
+	bool changed = false;
 
 	for (size_t i = 0; r >= 0 && i < names.count; i++) {
 		autofree char *child_from = path_join(from_path, names.items[i]);
@@ -107,17 +100,19 @@ static int place_children(const struct placing *placing, const char *from_path, 
 		r = edit_get(placing->from, child_from, &entry, err);
 		if (r >= 0)
 			r = place_entry(placing, child_from, &entry, child_path, err);
+		changed |= r > 0;
 	}
-	return r;
+	return r < 0 ? r : changed;
 }
 
-/* Below what was named: a directory merges into a directory and gives it its own metadata; all
- * else replaces what is there, but never a directory. */
+/* Below what was named: a directory merges into a directory, gives it its own metadata, and returns
+ * 0; all else is new there or replaces what is there, but never a directory, and returns 1. */
 static int place_entry(const struct placing *placing, const char *from_path,
 		       const struct msb_entry *entry, const char *path, struct msb_error *err)
 {
 	bool plain = !placing->set_owner && !placing->mode;
 	struct msb_entry dressed = *entry, there;
+	bool merges;
 	int r = edit_get(placing->edit, path, &there, err);
 
 	if (r < 0 && r != -ENOENT)
@@ -128,11 +123,16 @@ static int place_entry(const struct placing *placing, const char *from_path,
 	if (r >= 0 && entry->type == MSB_DIRECTORY && there.type != MSB_DIRECTORY)
 		return msb_error_say(err, ENOTDIR, "cannot copy to '%s': not a directory", path);
 	dress(placing, &dressed);
-	if (entry->type != MSB_DIRECTORY || (plain && r == -ENOENT))
-		return edit_graft(placing->edit, path, &dressed, 1, err);
-	dressed.digest = (struct msb_digest){0};
-	r = edit_put(placing->edit, path, &dressed, err);
-	return r < 0 ? r : place_children(placing, from_path, path, err);
+	merges = r >= 0 && entry->type == MSB_DIRECTORY;
+	if (entry->type != MSB_DIRECTORY || (plain && !merges)) {
+		r = edit_graft(placing->edit, path, &dressed, placing->origin, err);
+	} else {
+		dressed.digest = (struct msb_digest){0};
+		r = edit_put(placing->edit, path, &dressed, err);
+		if (r >= 0)
+			r = place_children(placing, from_path, path, err);
+	}
+	return r < 0 ? r : !merges;
 }
 
 /* The content of a named directory goes into the destination, which keeps or gets its own owner and
@@ -156,12 +156,14 @@ static int place_content(const struct placing *placing, const char *from_path,
 		made.bytes = entry->bytes;
 		made.subdirectories = entry->subdirectories;
 		made.below = entry->below;
-		return edit_graft(placing->edit, path, &made, 1, err);
+		return edit_graft(placing->edit, path, &made, placing->origin, err);
 	}
 	if (r < 0 && r != -ENOENT && r != -ENOTDIR)
 		return r;
 	r = place_directory(placing, path, err);
-	return r < 0 ? r : place_children(placing, from_path, path, err);
+	if (r >= 0)
+		r = place_children(placing, from_path, path, err);
+	return r > 0 ? directory_touch(placing->edit, path, &made, err) : r;
 }
 
 static int place_file(const struct placing *placing, const char *name,
@@ -184,7 +186,7 @@ static int place_file(const struct placing *placing, const char *name,
 	if (r < 0 && r != -ENOENT)
 		return r;
 	dress(placing, &dressed);
-	return edit_graft(placing->edit, path, &dressed, 1, err);
+	return edit_graft(placing->edit, path, &dressed, placing->origin, err);
 }
 
 int place_item(const struct placing *placing, size_t index, struct msb_error *err)

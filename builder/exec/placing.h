@@ -24,7 +24,8 @@ struct placing {
 	bool set_owner;
 	uint32_t uid, gid;
 	const struct mode_change *mode; /* NULL: as they are */
-	int64_t now;                    /* nanoseconds: time of directories that are made */
+	int64_t now;     /* nanoseconds: time of directories that are made or receive something */
+	uint32_t origin; /* of the item being placed: those of one source may be linked */
 };
 
 int place_item(const struct placing *placing, size_t index, struct msb_error *err);

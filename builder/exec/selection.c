@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "buffer.h"
+#include "io.h"
 #include "path.h"
 #include "selection.h"
 
@@ -11,6 +12,8 @@ struct selection {
 	struct msb_store *store;
 	struct tree_edit *tree;
 	struct strlist names;
+	uint32_t *origins; /* of as many items */
+	uint32_t origin;   /* the last source's */
 };
 
 int selection_new(struct msb_store *store, struct selection **ret, struct msb_error *err)
@@ -34,7 +37,25 @@ void selection_free(struct selection *selection)
 		return;
 	tree_edit_free(selection->tree);
 	strlist_done(&selection->names);
+	free(selection->origins);
 	free(selection);
+}
+
+static int add_item(struct selection *selection, const char *name, struct msb_error *err)
+{
+	size_t count = selection->names.count;
+	uint32_t *origins = reallocarray(selection->origins, count + 1, sizeof(*origins));
+
+	if (!origins)
+		return msb_error_memory(err);
+	selection->origins = origins;
+	origins[count] = selection->origin;
+	return strlist_add(&selection->names, name) < 0 ? msb_error_memory(err) : 0;
+}
+
+uint32_t selection_origin(const struct selection *selection, size_t item)
+{
+	return selection->origins[item];
 }
 
 const struct strlist *selection_names(const struct selection *selection)
@@ -177,10 +198,7 @@ static int add_path(struct lookup *lookup, const char *path, struct msb_error *e
 		return r;
 	snprintf(to, sizeof(to), "/%zu", lookup->selection->names.count);
 	r = take(lookup, resolved, to, "", entry, err);
-	if (r < 0)
-		return r;
-	return strlist_add(&lookup->selection->names, path_base(path)) < 0 ? msb_error_memory(err)
-									   : 0;
+	return r < 0 ? r : add_item(lookup->selection, path_base(path), err);
 }
 
 static int add_name(void *context, const struct msb_entry *entry)
@@ -361,9 +379,7 @@ static int add_parents(struct lookup *lookup, const char *base, const char *patt
 		return 0;
 	if (wanted.taken == 0)
 		return msb_error_say(err, ENOENT, "'%s' not found", pattern);
-	return strlist_add(&lookup->selection->names, path_base(resolved)) < 0
-		       ? msb_error_memory(err)
-		       : 0;
+	return add_item(lookup->selection, path_base(resolved), err);
 }
 
 /* Makes the source readable as lookup->tree, which *ret_opened owns unless it is a context's. */
@@ -372,6 +388,7 @@ static int begin_lookup(struct lookup *lookup, struct tree_edit **ret_opened, st
 	const struct selection_source *source = lookup->source;
 	int r;
 
+	lookup->selection->origin++;
 	if (source->context) {
 		context_lock(source->context);
 		lookup->tree = context_tree(source->context);
@@ -426,16 +443,18 @@ int selection_add_file(struct selection *selection, struct store_writer *writer,
 		       const void *bytes, size_t size, struct msb_error *err)
 {
 	struct msb_entry entry = {.type = MSB_FILE, .mode = 0644, .nlink = 1, .size = size};
+	int64_t now = io_now();
 	char to[32];
 	int r = store_put(writer, bytes, size, &entry.digest, err);
 
+	selection->origin++;
 	if (r < 0)
 		return r;
+	entry.mtime_sec = now / 1000000000;
+	entry.mtime_nsec = (uint32_t)(now % 1000000000);
 	snprintf(to, sizeof(to), "/%zu", selection->names.count);
 	r = edit_put(selection->tree, to, &entry, err);
-	if (r >= 0 && strlist_add(&selection->names, name) < 0)
-		r = msb_error_memory(err);
-	return r;
+	return r < 0 ? r : add_item(selection, name, err);
 }
 
 int selection_commit(struct selection *selection, struct store_writer *writer,

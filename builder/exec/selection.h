@@ -54,6 +54,10 @@ int selection_add_file(struct selection *selection, struct store_writer *writer,
 int selection_commit(struct selection *selection, struct store_writer *writer,
 		     struct msb_digest *ret_tree, struct msb_error *err);
 
+/* Items of one call of selection_add() have the same number, which is not 0: only among them can
+ * there be hard links. */
+uint32_t selection_origin(const struct selection *selection, size_t item);
+
 /* The base names in the order of adding; in the tree, item i is "/i". */
 const struct strlist *selection_names(const struct selection *selection);
 

@@ -68,12 +68,13 @@ static int execute(struct step_run *run, struct msb_error *err)
 
 	snprintf(name, sizeof(name), "run-%zu-%zu", run->stage->plan->index, run->step->number);
 	r = command_root_init(&root, &ground, &run->before, name, err);
-	if (r >= 0)
-		r = command_mounts_attach(&mounts, &root, run, run->prepared, err);
+	/* In this order: a mount over /etc covers the files there. */
 	if (r >= 0)
 		r = command_setting_network(&mounts, &root, run->build->options->hosts, err);
 	if (r >= 0 && run->step->run.script)
 		r = add_script(&mounts, &root, run->step->run.script, err);
+	if (r >= 0)
+		r = command_mounts_attach(&mounts, &root, run, run->prepared, err);
 	if (r >= 0)
 		r = command_root_mount(&root, err);
 	if (r >= 0)

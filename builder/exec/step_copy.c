@@ -275,8 +275,10 @@ static int execute(struct step_run *run, struct msb_error *err)
 		r = tree_edit_new(run->build->store, &copying->selected, &from, err);
 	placing.edit = edit;
 	placing.from = from;
-	for (size_t i = 0; r >= 0 && i < placing.names->count; i++)
+	for (size_t i = 0; r >= 0 && i < placing.names->count; i++) {
+		placing.origin = selection_origin(copying->selection, i);
 		r = place(run, &placing, i, err);
+	}
 	if (r >= 0)
 		r = edit_commit(edit, run->build->writer, &run->after, err);
 	if (r >= 0 && copying->separate)

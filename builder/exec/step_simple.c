@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "accounts.h"
+#include "directories.h"
 #include "internal.h"
 #include "io.h"
 #include "selection.h"
@@ -84,31 +85,39 @@ static int execute_config(struct step_run *run, struct msb_error *err)
 
 const struct step_operation step_config = {.execute = execute_config, .cached = true};
 
+/* A name means nothing in an empty tree, and never will. */
+static int find_maker(struct step_run *run, struct tree_edit *edit, uid_t *ret_uid, gid_t *ret_gid,
+		      struct msb_error *err)
+{
+	struct msb_entry root;
+	int r = edit_get(edit, "/", &root, err);
+
+	if (r < 0)
+		return r;
+	return (root.entries ? account_maker : account_owner)(
+		run->build->store, &run->before, run->step->user ? run->step->user : "0", ret_uid,
+		ret_gid, err);
+}
+
 /* Makes the directory and its missing parents, owned by the user in effect. */
 static int execute_workdir(struct step_run *run, struct msb_error *err)
 {
 	AUTO(tree_edit_freep) struct tree_edit *edit = NULL;
 	autofree char *path = NULL;
-	struct msb_entry pattern = {.type = MSB_DIRECTORY, .mode = 0755, .nlink = 1}, there;
-	struct account owner;
-	int64_t now = io_now();
+	struct msb_entry pattern;
+	uid_t uid;
+	gid_t gid;
 	int r;
 
 	r = tree_edit_new(run->build->store, &run->before, &edit, err);
 	if (r >= 0)
 		r = edit_resolve(edit, run->step->directory, 0, &path, err);
+	if (r >= 0)
+		r = find_maker(run, edit, &uid, &gid, err);
 	if (r < 0)
 		return r;
-	if (edit_get(edit, path, &there, NULL) < 0) {
-		r = account_find(run->build->store, &run->before, run->step->user, &owner, err);
-		if (r < 0)
-			return r;
-		pattern.uid = owner.uid;
-		pattern.gid = owner.gid;
-		pattern.mtime_sec = now / 1000000000;
-		pattern.mtime_nsec = (uint32_t)(now % 1000000000);
-	}
-	r = edit_make_dirs(edit, path, &pattern, err);
+	pattern = directory_new(uid, gid, io_now());
+	r = directory_make(edit, path, &pattern, err);
 	if (r == -ENOTDIR)
 		return msb_error_say(err, ENOTDIR,
 				     "cannot make the working directory '%s': "

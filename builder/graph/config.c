@@ -148,7 +148,8 @@ int config_user(struct site *site, struct msb_error *err)
 	return set_history(site, &history, err);
 }
 
-/* The configuration keeps a trailing slash, as BuildKit's does; the step's directory is clean. */
+/* The configuration keeps the trailing slash of an absolute path, as BuildKit's does; the step's
+ * directory is clean. */
 int config_workdir(struct site *site, struct msb_error *err)
 {
 	struct step *step = site->step;
@@ -163,7 +164,9 @@ int config_workdir(struct site *site, struct msb_error *err)
 	length = strlen(given);
 	if (!directory ||
 	    asprintf(&kept, "%s%s", directory,
-		     length > 0 && given[length - 1] == '/' && directory[1] ? "/" : "") < 0) {
+		     length > 1 && *given == '/' && given[length - 1] == '/' && directory[1]
+			     ? "/"
+			     : "") < 0) {
 		kept = NULL;
 		return msb_error_memory(err);
 	}

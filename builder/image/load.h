@@ -12,8 +12,8 @@ struct load {
 	int (*each)(void *context, const struct msb_image *image);
 	void *context;
 	size_t images;
-	json_t *docker; /* owned; manifest.json, NULL: none */
-	bool one;	/* a single image, without its names */
+	json_t *docker;  /* owned; manifest.json, NULL: none */
+	bool one;        /* a single image, without its names */
 	const char *tag; /* then: which, or NULL */
 };
 

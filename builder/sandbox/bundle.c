@@ -212,7 +212,7 @@ static json_t *make_standard_mount(const struct mount_row *row,
 	return make_mount(row->target, row->type, row->type, row->options);
 }
 
-static json_t *make_tmpfs(const struct sandbox_tmpfs *tmpfs)
+static json_t *make_tmpfs(const struct sandbox_mount *tmpfs)
 {
 	char options[64] = "nosuid,nodev,mode=1777";
 
@@ -222,7 +222,7 @@ static json_t *make_tmpfs(const struct sandbox_tmpfs *tmpfs)
 	return make_mount(tmpfs->target, "tmpfs", "tmpfs", options);
 }
 
-static json_t *make_bind(const struct sandbox_bind *bind)
+static json_t *make_bind(const struct sandbox_mount *bind)
 {
 	return make_mount(bind->target, "bind", bind->source,
 			  bind->read_only ? "rbind,rprivate,ro" : "rbind,rprivate,rw");
@@ -234,10 +234,11 @@ static json_t *make_mounts(const struct sandbox_command *command)
 
 	for (size_t i = 0; i < sizeof(standard_mounts) / sizeof(standard_mounts[0]); i++)
 		list = append(list, make_standard_mount(&standard_mounts[i], command));
-	for (size_t i = 0; i < command->tmpfs_count; i++)
-		list = append(list, make_tmpfs(&command->tmpfs[i]));
-	for (size_t i = 0; i < command->bind_count; i++)
-		list = append(list, make_bind(&command->binds[i]));
+	for (size_t i = 0; i < command->mount_count; i++) {
+		const struct sandbox_mount *mount = &command->mounts[i];
+
+		list = append(list, mount->source ? make_bind(mount) : make_tmpfs(mount));
+	}
 	return list;
 }
 

@@ -44,15 +44,11 @@ struct sandbox_overlay {
 int sandbox_overlay_mount(const struct sandbox_overlay *overlay, struct msb_error *err);
 int sandbox_overlay_unmount(const char *target, struct msb_error *err);
 
-struct sandbox_bind {
-	const char *source; /* a file or directory outside */
+struct sandbox_mount {
+	const char *source; /* a file or directory outside; NULL: a tmpfs */
 	const char *target; /* absolute, inside the root; exists there */
 	bool read_only;
-};
-
-struct sandbox_tmpfs {
-	const char *target;
-	uint64_t size; /* bytes; 0: the system's default */
+	uint64_t size; /* of a tmpfs, bytes; 0: the system's default */
 };
 
 struct sandbox_command {
@@ -66,10 +62,8 @@ struct sandbox_command {
 	gid_t gid;
 	const gid_t *groups; /* supplementary */
 	size_t group_count;
-	const struct sandbox_bind *binds;
-	size_t bind_count;
-	const struct sandbox_tmpfs *tmpfs;
-	size_t tmpfs_count;
+	const struct sandbox_mount *mounts; /* a later one covers those before it */
+	size_t mount_count;
 	bool own_network; /* only a loopback; else the caller's network */
 	bool privileged;  /* all capabilities, nothing masked */
 	int stdin_fd;     /* 0: /dev/null */

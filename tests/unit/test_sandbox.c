@@ -257,12 +257,12 @@ TEST(a_script_whose_interpreter_is_missing_fails_and_says_so_on_stderr)
 TEST(a_failure_of_the_runtime_itself_is_an_error_with_its_words)
 {
 	struct sandbox_command command = command_of(WORDS("true"));
-	struct sandbox_bind bind = {"/nowhere/at/all", "/tmp", true};
+	struct sandbox_mount bind = {"/nowhere/at/all", "/tmp", true, 0};
 	const char *name;
 	autooutcome outcome = {0};
 
-	command.binds = &bind;
-	command.bind_count = 1;
+	command.mounts = &bind;
+	command.mount_count = 1;
 	run(&command, &outcome);
 	assert_true(outcome.code < 0);
 	assert_int_equal(sandbox_find_runtime(&name, NULL), 0);
@@ -364,9 +364,9 @@ TEST(a_read_only_bind_refuses_to_be_written_and_a_writable_one_keeps_it)
 	struct sandbox_command command =
 		command_of(SHELL("cat /mnt/ro/given; (echo x > /mnt/ro/new) 2>/dev/null;"
 				 "echo $?; echo kept > /mnt/rw/new"));
-	struct sandbox_bind binds[] = {
-		{path_of(ro, "ro"), "/mnt/ro", true},
-		{path_of(rw, "rw"), "/mnt/rw", false},
+	struct sandbox_mount binds[] = {
+		{path_of(ro, "ro"), "/mnt/ro", true, 0},
+		{path_of(rw, "rw"), "/mnt/rw", false, 0},
 	};
 	autobuffer text = {0};
 	autooutcome outcome = {0};
@@ -375,8 +375,8 @@ TEST(a_read_only_bind_refuses_to_be_written_and_a_writable_one_keeps_it)
 	make_dir("rw");
 	assert_int_equal(
 		io_write_file(AT_FDCWD, path_of(file, "ro/given"), "given\n", 6, 0644, NULL), 0);
-	command.binds = binds;
-	command.bind_count = 2;
+	command.mounts = binds;
+	command.mount_count = 2;
 	run(&command, &outcome);
 	assert_ran(&outcome);
 	assert_string_equal(outcome.out, "given\n1\n");
@@ -388,11 +388,11 @@ TEST(a_tmpfs_has_the_size_it_is_given)
 {
 	struct sandbox_command command =
 		command_of(SHELL("df -k /mnt/ro | tail -1 | awk '{print $2}'"));
-	struct sandbox_tmpfs tmpfs = {"/mnt/ro", 1 << 20};
+	struct sandbox_mount tmpfs = {.target = "/mnt/ro", .size = 1 << 20};
 	autooutcome outcome = {0};
 
-	command.tmpfs = &tmpfs;
-	command.tmpfs_count = 1;
+	command.mounts = &tmpfs;
+	command.mount_count = 1;
 	run(&command, &outcome);
 	assert_string_equal(outcome.out, "1024\n");
 }
@@ -522,11 +522,11 @@ static void *run_a_second(void *outcome)
 	static int turn;
 	struct sandbox_command command = command_of(SHELL(script));
 	char meeting[128];
-	struct sandbox_bind bind = {path_of(meeting, "meeting"), "/mnt/rw", false};
+	struct sandbox_mount bind = {path_of(meeting, "meeting"), "/mnt/rw", false, 0};
 
 	command.env = environments[__atomic_fetch_add(&turn, 1, __ATOMIC_RELAXED)];
-	command.binds = &bind;
-	command.bind_count = 1;
+	command.mounts = &bind;
+	command.mount_count = 1;
 	run(&command, outcome);
 	return NULL;
 }

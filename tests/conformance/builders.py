@@ -1,0 +1,238 @@
+"""The two builders, each behind outcome(case): msb, and the BuildKit inside dockerd."""
+import contextlib
+import io
+import json
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import tarfile
+import time
+from pathlib import Path
+
+from listing import changes, listing
+from outcome import image_part, refusal
+
+HERE = Path(__file__).resolve().parent
+TAG = "conformance-result"
+# Between outcome.SOURCES_BEGIN and listing.SET_TIMES_END.
+BASE_TIME = 900_000_000
+CONTEXT_TIME = 1_500_000_000
+LIMIT = 120
+APPLETS = """[ cat chmod chown cp echo env false find grep head id ln ls mkdir mkfifo mknod mount mv
+             printf pwd readlink rm rmdir sed seq sh sleep sort stat tail test touch tr true wc
+             tee sha256sum dd od basename dirname ps sync""".split()
+PASSWD = """root:x:0:0:root:/root:/bin/sh
+app:x:1000:1001:app:/home/app:/bin/sh
+other:x:2000:2000::/home/other:/bin/sh
+"""
+GROUP = """root:x:0:
+staff:x:50:app
+app:x:1001:
+other:x:2000:
+wheel:x:10:app,other
+"""
+
+
+def base_tar(path):
+    """The base image of all cases: busybox and two users; the same bytes each time."""
+
+    def add(name, kind, mode, content=b"", link=""):
+        info = tarfile.TarInfo(name)
+        info.type, info.mode, info.linkname = kind, mode, link
+        info.size, info.mtime = len(content), BASE_TIME
+        tar.addfile(info, io.BytesIO(content))
+
+    with tarfile.open(path, "w", format=tarfile.PAX_FORMAT) as tar:
+        for name in [".", "bin", "etc", "dev", "home", "proc", "sys", "usr", "usr/bin", "var"]:
+            add(name, tarfile.DIRTYPE, 0o755)
+        add("root", tarfile.DIRTYPE, 0o700)
+        add("tmp", tarfile.DIRTYPE, 0o1777)
+        add("bin/busybox", tarfile.REGTYPE, 0o755, Path("/bin/busybox").read_bytes())
+        for applet in APPLETS:
+            add("bin/" + applet, tarfile.SYMTYPE, 0o777, link="busybox")
+        add("etc/passwd", tarfile.REGTYPE, 0o644, PASSWD.encode())
+        add("etc/hosts", tarfile.REGTYPE, 0o644)
+        add("etc/resolv.conf", tarfile.REGTYPE, 0o644)
+        add("etc/group", tarfile.REGTYPE, 0o644, GROUP.encode())
+
+
+def set_times(folder):
+    """Files of a context are as old as each other: git does not keep their times."""
+    for path in [folder, *folder.rglob("*")]:
+        os.utime(path, (CONTEXT_TIME, CONTEXT_TIME), follow_symlinks=False)
+
+
+class Builder:
+    """What both have in common: a context prepared from the case, and a call."""
+
+    program = []
+
+    def __init__(self, work):
+        self.work = work
+        self.env = dict(os.environ, LC_ALL="C.UTF-8", TZ="UTC")
+
+    def call(self, *words, **how):
+        how = {"check": True, "capture_output": True, "timeout": LIMIT, "env": self.env, **how}
+        return subprocess.run([*self.program, *map(str, words)], stdin=subprocess.DEVNULL, **how)
+
+    def prepare(self, case):
+        """A context with the modes, links and times that the case wants."""
+        context = self.work / "context"
+        shutil.rmtree(context, ignore_errors=True)
+        if (case.folder / "context").is_dir():
+            shutil.copytree(case.folder / "context", context, symlinks=True)
+        else:
+            context.mkdir()
+        set_times(context)
+        if (case.folder / "setup.sh").exists():
+            subprocess.run(["bash", "-eu", case.folder / "setup.sh"], cwd=context, check=True)
+        return context
+
+    def dockerfile(self, case):
+        return case.dockerfile
+
+    def build(self, dockerfile, context, *flags, **how):
+        return self.call("build", "--no-cache", "--network=host", "-f", dockerfile, *flags,
+                         context, **how)
+
+    def outcome(self, case):
+        context = self.prepare(case)
+        flags = case.folder / "flags"
+        flags = shlex.split(flags.read_text(), comments=True) if flags.exists() else []
+        for base in sorted(case.folder.glob("base*/Dockerfile")):
+            self.build(base, base.parent, "-t", base.parent.name)
+        # The Dockerfile stands outside the context, and under the name that messages give it.
+        place = self.work / "Dockerfile"
+        shutil.copyfile(self.dockerfile(case), place)
+        done = self.build(place, context, "-t", TAG, *flags, check=False, cwd=self.work)
+        if done.returncode != 0:
+            return self.refused(done.stderr.decode(errors="replace"))
+        document = json.loads(self.call("inspect", TAG).stdout)[0]
+        outcome = image_part(document, self.history(), self.tree(document))
+        self.forget()
+        return outcome
+
+    def refused(self, said):
+        """Its last line says what was wrong."""
+        if "Docker daemon" in said:
+            raise RuntimeError(said)
+        return refusal(said.strip().splitlines()[-1])
+
+    def forget(self):
+        pass
+
+    def history(self):
+        """Oldest first, without the base's."""
+        lines = self.call("history", "--no-trunc", "--format", "{{.CreatedBy}}", TAG).stdout
+        return [line for line in reversed(lines.decode().splitlines()) if line]
+
+
+class Msb(Builder):
+    def __init__(self, work, program):
+        super().__init__(work)
+        self.program = [program]
+        self.env["MSB_ROOT"] = str(work / "store")
+        self.mount = work / "mnt"
+        self.mount.mkdir()
+        self.call("import", work / "base.tar", "base")
+        self.call("mount", self.mount)
+        self.base = listing(self.mount / "images/base:latest")
+
+    def close(self):
+        self.call("umount", self.mount)
+
+    def refused(self, said):
+        """Its last line says where and what, also where the line belongs to no instruction."""
+        lines = [line for line in said.splitlines() if "Dockerfile" in line]
+        last = lines[-1] if lines else said
+        return {**refusal(last.strip()), "placed": bool(re.search(r"(Dockerfile|dockerignore)(:\d+)?: ", last))}
+
+    def tree(self, _document):
+        return changes(self.base, listing(self.mount / f"images/{TAG}:latest"))
+
+
+class Docker(Builder):
+    program = ["/usr/bin/docker"]
+
+    def __init__(self, work, host):
+        super().__init__(work)
+        self.env.update(DOCKER_HOST=host, DOCKER_BUILDKIT="1")
+        self.call("import", work / "base.tar", "base")
+        self.base = self._tree("base")
+
+    def dockerfile(self, case):
+        other = case.dockerfile.with_name(case.dockerfile.name + ".oracle")
+        return other if other.exists() else case.dockerfile
+
+    def _tree(self, name):
+        document = json.loads(self.call("inspect", name).stdout)[0]
+        return self._listing(document["GraphDriver"]["Data"])
+
+    def _listing(self, layers):
+        """The layers as dockerd keeps them, laid over each other."""
+        if not layers:
+            return {"/": self.base["/"]}
+        if "LowerDir" not in layers:
+            return listing(layers["UpperDir"])
+        place = self.work / "merged"
+        place.mkdir(exist_ok=True)
+        lower = f"lowerdir={layers['UpperDir']}:{layers['LowerDir']}"
+        subprocess.run(["mount", "-t", "overlay", "-o", "ro," + lower, "overlay", place],
+                       check=True)
+        try:
+            return listing(place)
+        finally:
+            subprocess.run(["umount", place], check=True)
+
+    def tree(self, document):
+        return changes(self.base, self._listing(document["GraphDriver"]["Data"]))
+
+
+@contextlib.contextmanager
+def dockerd(work):
+    """A daemon with everything of its own; DOCKER_HOST names one that runs already."""
+    if os.environ.get("MSB_CONFORMANCE_DOCKER"):
+        yield os.environ["MSB_CONFORMANCE_DOCKER"]
+        return
+    root = work / "docker"
+    root.mkdir()
+    host = f"unix://{root}/socket"
+    with open(root / "log", "wb") as log:
+        daemon = subprocess.Popen(
+            ["/usr/sbin/dockerd", "--iptables=false", "--bridge=none", "--data-root",
+             root / "data", "--exec-root", root / "exec", "--pidfile", root / "pid", "-H", host],
+            stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+    try:
+        wait_for(host, daemon, root / "log")
+        yield host
+    finally:
+        daemon.terminate()
+        daemon.wait(30)
+        # It mounts its data onto itself.
+        subprocess.run(["umount", root / "data"], check=False, capture_output=True)
+
+
+def wait_for(host, daemon, log):
+    for _ in range(300):
+        if daemon.poll() is not None:
+            break
+        env = dict(os.environ, DOCKER_HOST=host)
+        if subprocess.run([*Docker.program, "version"], env=env, capture_output=True,
+                          check=False).returncode == 0:
+            return
+        time.sleep(0.1)
+    raise RuntimeError("dockerd does not answer:\n" + log.read_text()[-2000:])
+
+
+@contextlib.contextmanager
+def opened(work, live):
+    """(msb, docker), each with the base image; docker is None unless live."""
+    program = Path(os.environ.get("MSB_BUILD", HERE.parents[1] / "build")) / "tools/msb/msb"
+    base_tar(work / "base.tar")
+    with contextlib.ExitStack() as stack:
+        docker = Docker(work, stack.enter_context(dockerd(work))) if live else None
+        msb = Msb(work, program.resolve())
+        stack.callback(msb.close)
+        yield msb, docker

@@ -1,0 +1,4 @@
+FROM base AS one
+CMD ["a"]
+FROM one
+ENTRYPOINT ["b"]

@@ -1,0 +1,5 @@
+FROM base AS one
+CMD ["a"]
+FROM one
+CMD ["c"]
+ENTRYPOINT ["b"]

@@ -1,0 +1,5 @@
+FROM base
+CMD ["a", \
+  "b", \
+  # comment
+  "c"]

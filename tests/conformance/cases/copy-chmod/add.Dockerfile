@@ -1,0 +1,3 @@
+FROM base
+ADD --chmod=640 f /a
+ADD --chmod=750 d /b

@@ -1,0 +1,3 @@
+FROM base AS one
+FROM base
+COPY --from=one /missing /

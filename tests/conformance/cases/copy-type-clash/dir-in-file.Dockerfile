@@ -1,0 +1,3 @@
+FROM base
+RUN mkdir /dest && echo x >/dest/f
+COPY e /dest

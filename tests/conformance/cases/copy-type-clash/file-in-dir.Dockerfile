@@ -1,0 +1,3 @@
+FROM base
+RUN mkdir -p /dest/f
+COPY d /dest

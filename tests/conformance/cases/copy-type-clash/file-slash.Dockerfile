@@ -1,0 +1,3 @@
+FROM base
+RUN echo x >/file
+COPY f /file/

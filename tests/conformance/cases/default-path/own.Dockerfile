@@ -1,0 +1,4 @@
+FROM base
+RUN echo $PATH >/x
+ENV PATH=/bin:/own
+RUN echo $PATH >>/x

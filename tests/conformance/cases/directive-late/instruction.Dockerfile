@@ -1,0 +1,4 @@
+FROM base
+# escape=`
+ENV a=1 \
+ b=2

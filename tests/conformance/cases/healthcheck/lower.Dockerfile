@@ -1,0 +1,2 @@
+FROM base
+healthcheck --retries=2 cmd x

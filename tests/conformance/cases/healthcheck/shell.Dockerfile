@@ -1,0 +1,2 @@
+FROM base
+HEALTHCHECK --interval=5m --timeout=3s --start-period=1m30s --retries=4 CMD curl -f $x || exit 1

@@ -1,0 +1,3 @@
+FROM base
+ENV v=value
+LABEL a  b=c $v

@@ -1,0 +1,4 @@
+FROM base AS one
+MAINTAINER first
+FROM one
+LABEL a=b

@@ -1,0 +1,3 @@
+FROM base-triggers AS child
+FROM child
+RUN echo grandchild >>/order

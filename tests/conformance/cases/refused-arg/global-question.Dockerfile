@@ -1,0 +1,2 @@
+ARG none
+FROM ${none:?must be set}

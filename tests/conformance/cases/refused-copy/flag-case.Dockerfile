@@ -1,0 +1,2 @@
+FROM base
+COPY --CHOWN=1 a.txt /

@@ -1,0 +1,2 @@
+FROM base
+ADD --from=0 a /

@@ -1,0 +1,2 @@
+FROM base
+COPY --nonsense=1 a.txt /

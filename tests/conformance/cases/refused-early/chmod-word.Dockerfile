@@ -1,0 +1,2 @@
+FROM base
+COPY --chmod=nonsense a.txt /

@@ -1,0 +1,4 @@
+FROM base AS one
+RUN true
+FROM base
+CPOY a b

@@ -1,0 +1,2 @@
+ARG nothing
+FROM $nothing

@@ -1,0 +1,2 @@
+ARG nothing
+FROM --platform=$nothing base

@@ -1,0 +1,3 @@
+FROM base
+ARG where=base
+FROM $where

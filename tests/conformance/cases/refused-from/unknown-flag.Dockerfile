@@ -1,0 +1,1 @@
+FROM --nonsense=1 base

@@ -1,0 +1,2 @@
+ARG n=x
+FROM base AS $n

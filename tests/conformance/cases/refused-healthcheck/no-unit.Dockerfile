@@ -1,0 +1,2 @@
+FROM base
+HEALTHCHECK --timeout=5 CMD x

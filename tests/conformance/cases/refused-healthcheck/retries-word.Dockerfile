@@ -1,0 +1,2 @@
+FROM base
+HEALTHCHECK --retries=x CMD x

@@ -1,0 +1,4 @@
+FROM base
+COPY f <<E
+text
+E

@@ -1,0 +1,3 @@
+FROM base
+COPY <<E /x
+text

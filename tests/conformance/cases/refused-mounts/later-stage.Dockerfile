@@ -1,0 +1,3 @@
+FROM base AS one
+RUN --mount=from=two,target=/x true
+FROM base AS two

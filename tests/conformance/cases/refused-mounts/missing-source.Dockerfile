@@ -1,0 +1,2 @@
+FROM base
+RUN --mount=source=missing,target=/x true

@@ -1,0 +1,2 @@
+FROM base AS one
+RUN --mount=from=one,target=/x true

@@ -1,0 +1,2 @@
+FROM base
+RUN --mount=type=bind,sharing=shared,target=/x true

@@ -1,0 +1,2 @@
+FROM base
+RUN --mount=type=cache,sharing=nonsense,target=/x true

@@ -1,0 +1,3 @@
+FROM base
+ARG x=base
+RUN --mount=from=$x,target=/x true

@@ -1,0 +1,3 @@
+FROM base AS one
+COPY --from=two /x /
+FROM base AS two

@@ -1,0 +1,3 @@
+FROM base AS broken
+NONSENSE
+FROM base

@@ -1,0 +1,4 @@
+FROM base AS unused
+RUN false
+FROM base
+RUN echo x >/x

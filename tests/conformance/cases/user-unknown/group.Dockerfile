@@ -1,0 +1,3 @@
+FROM base
+USER app:nobody-here
+RUN true

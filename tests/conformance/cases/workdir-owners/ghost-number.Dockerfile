@@ -1,0 +1,3 @@
+FROM base
+USER ghost:7
+WORKDIR /w

@@ -1,0 +1,4 @@
+FROM base
+RUN ln -s nowhere /link
+WORKDIR /link/sub
+COPY f .

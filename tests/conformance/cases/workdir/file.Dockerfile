@@ -1,0 +1,3 @@
+FROM base
+RUN touch /file
+WORKDIR /file

@@ -1,0 +1,3 @@
+FROM base
+WORKDIR "/a b"/'c $x'
+RUN pwd >/pwd

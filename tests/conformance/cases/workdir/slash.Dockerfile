@@ -1,0 +1,5 @@
+FROM base
+WORKDIR /a/b/
+WORKDIR c/
+COPY f .
+RUN pwd >/pwd
