@@ -16,6 +16,7 @@ build_packages=(
 test_packages=(procps 
     runc rsync attr acl jq zstd xz-utils bzip2 sqlite3 libcap2-bin e2fsprogs
     mount python3 clang-format shellcheck
+    docker.io
 )
 
 attempts=5

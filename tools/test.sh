@@ -19,6 +19,14 @@ watched=build-asan
 # What is tried once more with the watched msb: the tests that reach most code in little time.
 watched_tests=(failed-build errors cache load instructions)
 
+# What BuildKit is asked about once more; its other answers are stored.
+live_cases=(
+    add-archive arg-scope cmd-entrypoint/own copy-chown copy-directory copy-existing copy-from
+    copy-globs copy-hard-links copy-source-links copy-times dockerignore env-forms expose
+    layers-whiteouts lex-continuation onbuild refused-stages/later run-files run-mount-bind
+    run-mount-cache run-mount-secret stages/inherits user-and-run variables workdir/user
+)
+
 phase() {
     printf '\n== %s (after %d s)\n' "$*" "$SECONDS"
 }
@@ -81,6 +89,18 @@ integration_tests() {
     failed=$((failed + bad))
 }
 
+# conformance_tests FOLDER CASE…: with the msb of that build, against a live BuildKit.
+conformance_tests() {
+    local folder=$1 log=$1/conformance.log bad=0
+
+    shift
+    if ! MSB_BUILD=$folder tests/conformance/run.py --live "$@" 2>&1 | tee "$log"; then
+        bad=$(grep -c '^not ok ' "$log") || bad=1
+    fi
+    passed=$((passed + $(grep -c '^ok ' "$log" || [[ $? == 1 ]])))
+    failed=$((failed + bad))
+}
+
 phase "packages"
 tools/setup.sh
 
@@ -99,5 +119,8 @@ integration_tests "$plain"
 
 phase "integration tests, watched by sanitizers"
 integration_tests "$watched" "${watched_tests[@]}"
+
+phase "the same images as BuildKit, live"
+conformance_tests "$plain" "${live_cases[@]}"
 
 phase "done"

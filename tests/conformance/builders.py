@@ -78,9 +78,11 @@ class Builder:
         return subprocess.run([*self.program, *map(str, words)], stdin=subprocess.DEVNULL, **how)
 
     def prepare(self, case):
-        """A context with the modes, links and times that the case wants."""
-        context = self.work / "context"
+        """A context with the modes, links and times that the case wants. It has a place of its
+        own: BuildKit takes a file that looks like one of the last build's for that one."""
+        context = self.work / "contexts" / case.name.replace("/", "-")
         shutil.rmtree(context, ignore_errors=True)
+        context.parent.mkdir(exist_ok=True)
         if (case.folder / "context").is_dir():
             shutil.copytree(case.folder / "context", context, symlinks=True)
         else:
@@ -100,13 +102,13 @@ class Builder:
     def outcome(self, case):
         context = self.prepare(case)
         flags = case.folder / "flags"
-        flags = shlex.split(flags.read_text(), comments=True) if flags.exists() else []
+        flags = flags.read_text().replace("@context@", str(context)) if flags.exists() else ""
         for base in sorted(case.folder.glob("base*/Dockerfile")):
             self.build(base, base.parent, "-t", base.parent.name)
         # The Dockerfile stands outside the context, and under the name that messages give it.
         place = self.work / "Dockerfile"
         shutil.copyfile(self.dockerfile(case), place)
-        done = self.build(place, context, "-t", TAG, *flags, check=False, cwd=self.work)
+        done = self.build(place, context, "-t", TAG, *shlex.split(flags), check=False, cwd=self.work)
         if done.returncode != 0:
             return self.refused(done.stderr.decode(errors="replace"))
         document = json.loads(self.call("inspect", TAG).stdout)[0]
