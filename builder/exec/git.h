@@ -6,7 +6,7 @@
 
 #include <msb/error.h>
 
-#include "remote.h"
+#include "git_reference.h"
 
 /*
  * Checks out what reference names into directory, which must not exist: as shallow as the server

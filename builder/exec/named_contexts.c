@@ -7,11 +7,11 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "git_reference.h"
 #include "image.h"
 #include "io.h"
 #include "path.h"
 #include "reference.h"
-#include "remote.h"
 
 #define MOST_IGNORE ((size_t)16 * 1024 * 1024)
 

@@ -8,10 +8,10 @@
 #include <unistd.h>
 
 #include "git.h"
+#include "git_reference.h"
 #include "io.h"
 #include "layer.h"
 #include "path.h"
-#include "remote.h"
 #include "tree_edit.h"
 
 #define HEAD_SIZE       4096
@@ -96,8 +96,8 @@ static int open_stdin(struct msb_store *store, struct store_writer *writer, stru
 
 /* --- Repositories --- */
 
-static int open_git(const char *text, bool keep_git_dir, struct store_writer *writer,
-		    struct origin *ret, struct msb_error *err)
+static int open_git(const char *text, const char *checksum, bool keep_git_dir,
+		    struct store_writer *writer, struct origin *ret, struct msb_error *err)
 {
 	__attribute__((cleanup(git_reference_done))) struct git_reference reference = {0};
 	autofree char *parent = NULL;
@@ -107,8 +107,13 @@ static int open_git(const char *text, bool keep_git_dir, struct store_writer *wr
 
 	if (r < 0)
 		return r;
+	if (checksum && reference.checksum && strcmp(checksum, reference.checksum) != 0)
+		return msb_error_say(err, EINVAL, "'%s' names another commit than '%s'", text,
+				     checksum);
+	if (checksum && !reference.checksum)
+		reference.checksum = strdup(checksum);
 	parent = path_join(store_writer_scratch_path(writer), "git-XXXXXX");
-	if (!parent)
+	if (!parent || (checksum && !reference.checksum))
 		return msb_error_memory(err);
 	if (!mkdtemp(parent))
 		return msb_error_set(err, errno, "create directory '%s'", parent);
@@ -150,11 +155,12 @@ static int open_any(const char *text, bool keep_git_dir, struct msb_store *store
 	if (strcmp(text, "-") == 0)
 		return open_stdin(store, writer, ret, err);
 	if (remote_is_git(text))
-		return open_git(text, keep_git_dir, writer, ret, err);
+		return open_git(text, NULL, keep_git_dir, writer, ret, err);
 	if (strncmp(text, "github.com/", 11) == 0 && stat(text, &st) < 0) {
 		autofree char *url = buffer_format("https://%s", text);
 
-		return url ? open_git(url, keep_git_dir, writer, ret, err) : msb_error_memory(err);
+		return url ? open_git(url, NULL, keep_git_dir, writer, ret, err)
+			   : msb_error_memory(err);
 	}
 	if (remote_is_url(text))
 		return msb_error_say(err, EOPNOTSUPP,
@@ -171,6 +177,19 @@ int origin_open(const char *text, bool keep_git_dir, struct msb_store *store,
 {
 	struct origin origin = {0};
 	int r = open_any(text, keep_git_dir, store, writer, &origin, err);
+
+	if (r < 0)
+		origin_done(&origin);
+	else
+		*ret = origin;
+	return r;
+}
+
+int origin_open_git(const char *url, const char *checksum, bool keep_git_dir,
+		    struct store_writer *writer, struct origin *ret, struct msb_error *err)
+{
+	struct origin origin = {0};
+	int r = open_git(url, checksum, keep_git_dir, writer, &origin, err);
 
 	if (r < 0)
 		origin_done(&origin);

@@ -205,3 +205,40 @@ int place_item(const struct placing *placing, size_t index, struct msb_error *er
 		return place_content(placing, item, &entry, dest, err);
 	return place_file(placing, placing->names->items[index], &entry, dest, directory, err);
 }
+
+static int put_over(struct tree_edit *edit, struct tree_edit *from, const char *path,
+		    struct msb_error *err)
+{
+	autostrlist names = {0};
+	int r = edit_list(from, path, collect, &names, err);
+
+	for (size_t i = 0; r >= 0 && i < names.count; i++) {
+		autofree char *child = path_join(path, names.items[i]);
+		struct msb_entry entry, there;
+		bool joins;
+
+		if (!child)
+			return msb_error_memory(err);
+		r = edit_get(edit, child, &there, err);
+		if (r < 0 && r != -ENOENT)
+			return r;
+		joins = r >= 0 && there.type == MSB_DIRECTORY;
+		r = edit_get(from, child, &entry, err);
+		if (r < 0)
+			return r;
+		if (!joins || entry.type != MSB_DIRECTORY) {
+			r = edit_graft(edit, child, &entry, 1, err);
+			continue;
+		}
+		entry.digest = (struct msb_digest){0};
+		r = edit_put(edit, child, &entry, err);
+		if (r >= 0)
+			r = put_over(edit, from, child, err);
+	}
+	return r;
+}
+
+int place_over(struct tree_edit *edit, struct tree_edit *from, struct msb_error *err)
+{
+	return put_over(edit, from, "/", err);
+}

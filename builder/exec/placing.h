@@ -34,6 +34,11 @@ int place_item(const struct placing *placing, size_t index, struct msb_error *er
 int place_destination(const struct placing *placing, char **ret_path, bool *ret_directory,
 		      struct msb_error *err);
 
+/* Puts all of `from` over what edit has, as a layer over those below it: a directory joins a
+ * directory and gives it its metadata (the root directory excepted), anything else replaces what is
+ * in its place; no symlink is followed. */
+int place_over(struct tree_edit *edit, struct tree_edit *from, struct msb_error *err);
+
 /* Makes path and its missing parents: 0755, root's or --chown's. */
 int place_directory(const struct placing *placing, const char *path, struct msb_error *err);
 

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "buffer.h"
 #include "path.h"
 #include "selection.h"
 
@@ -98,6 +99,15 @@ static int resolve(struct lookup *lookup, const char *path, char **ret, struct m
 static int list_directory(struct lookup *lookup, const char *path, struct strlist *ret,
 			  struct msb_error *err);
 
+static bool is_excluded(const struct lookup *lookup, const char *inside,
+			const struct msb_entry *entry)
+{
+	const struct ignore *exclude = lookup->source->exclude;
+
+	return exclude && *inside && ignore_match(exclude, inside) &&
+	       !(entry->type == MSB_DIRECTORY && ignore_may_reinclude(exclude, inside));
+}
+
 static int take(struct lookup *lookup, const char *from, const char *to, const char *inside,
 		struct msb_entry entry, struct msb_error *err);
 
@@ -135,8 +145,7 @@ static int take(struct lookup *lookup, const char *from, const char *to, const c
 	struct tree_edit *tree = lookup->selection->tree;
 	int r = 0;
 
-	if (exclude && *inside && ignore_match(exclude, inside) &&
-	    !(entry.type == MSB_DIRECTORY && ignore_may_reinclude(exclude, inside)))
+	if (is_excluded(lookup, inside, &entry))
 		return 0;
 	if (!lookup->source->context && !(exclude && entry.type == MSB_DIRECTORY))
 		return edit_graft(tree, to, &entry, 1, err);
@@ -238,27 +247,176 @@ static int add_matches(struct lookup *lookup, const char *done, const char *patt
 	return r;
 }
 
+/* --- With the directories above what is taken --- */
+
+/* What a pattern with its directories means: matches, and where any may lie. */
+struct wanted {
+	struct ignore *matches; /* of the pattern */
+	struct ignore *below;   /* of its negation */
+	size_t taken;
+};
+
+static void wanted_done(struct wanted *wanted)
+{
+	ignore_free(wanted->matches);
+	ignore_free(wanted->below);
+}
+
+/* A leading slash means nothing to a pattern, but keeps "#" and "!" from meaning something. */
+static int parse_wanted(const char *pattern, struct wanted *ret, struct msb_error *err)
+{
+	autofree char *clean = path_join("/", pattern);
+	autofree char *matches = NULL;
+	autofree char *below = NULL;
+	int r;
+
+	*ret = (struct wanted){0};
+	if (!clean)
+		return msb_error_memory(err);
+	matches = buffer_format("%s", clean[1] ? clean : "/**");
+	below = buffer_format("!%s", matches ? matches : "");
+	if (!matches || !below)
+		return msb_error_memory(err);
+	if (strchr(matches, '\n'))
+		return msb_error_say(err, EINVAL, "'%s' has a line break", pattern);
+	r = ignore_parse("--parents", matches, strlen(matches), &ret->matches, err);
+	return r < 0 ? r : ignore_parse("--parents", below, strlen(below), &ret->below, err);
+}
+
+static int take_below(struct lookup *lookup, struct wanted *wanted, const char *from,
+		      const char *to, const char *inside, struct msb_error *err);
+
+static int take_wanted(struct lookup *lookup, struct wanted *wanted, const char *from,
+		       const char *to, const char *inside, struct msb_error *err)
+{
+	struct msb_entry entry;
+	int r = edit_get(lookup->tree, from, &entry, err);
+
+	if (r < 0)
+		return r;
+	if (is_excluded(lookup, inside, &entry))
+		return 0;
+	if (ignore_match(wanted->matches, inside)) {
+		wanted->taken++;
+		return take(lookup, from, to, inside, entry, err);
+	}
+	if (entry.type != MSB_DIRECTORY || !ignore_may_reinclude(wanted->below, inside))
+		return 0;
+	return take_below(lookup, wanted, from, to, inside, err);
+}
+
+/* A directory in which nothing is taken is not there. */
+static int take_below(struct lookup *lookup, struct wanted *wanted, const char *from,
+		      const char *to, const char *inside, struct msb_error *err)
+{
+	autostrlist names = {0};
+	struct msb_entry bare;
+	size_t before = wanted->taken;
+	int r = edit_get(lookup->tree, from, &bare, err);
+
+	bare.digest = (struct msb_digest){0};
+	if (r >= 0)
+		r = edit_put(lookup->selection->tree, to, &bare, err);
+	if (r >= 0)
+		r = list_directory(lookup, from, &names, err);
+	for (size_t i = 0; r >= 0 && i < names.count; i++) {
+		autofree char *child_from = path_join(from, names.items[i]);
+		autofree char *child_to = path_join(to, names.items[i]);
+		autofree char *child_inside =
+			*inside ? path_join(inside, names.items[i]) : strdup(names.items[i]);
+
+		if (!child_from || !child_to || !child_inside)
+			return msb_error_memory(err);
+		r = take_wanted(lookup, wanted, child_from, child_to, child_inside, err);
+	}
+	if (r >= 0 && wanted->taken == before)
+		r = edit_remove(lookup->selection->tree, to, err);
+	return r;
+}
+
+/* base: where the pattern counts from. */
+static int add_parents(struct lookup *lookup, const char *base, const char *pattern,
+		       struct msb_error *err)
+{
+	AUTO(wanted_done) struct wanted wanted;
+	autofree char *resolved = NULL;
+	struct msb_entry entry;
+	char to[32];
+	int r = parse_wanted(pattern, &wanted, err);
+
+	if (r >= 0)
+		r = resolve(lookup, base, &resolved, err);
+	if (r < 0)
+		return r;
+	r = edit_get(lookup->tree, resolved, &entry, err);
+	if (r < 0 && r != -ENOENT && r != -ENOTDIR)
+		return r;
+	if (r < 0 || entry.type != MSB_DIRECTORY)
+		return msb_error_say(err, ENOENT, "directory '%s' not found", base);
+	snprintf(to, sizeof(to), "/%zu", lookup->selection->names.count);
+	r = take_below(lookup, &wanted, resolved, to, "", err);
+	if (r < 0)
+		return r;
+	if (wanted.taken == 0 && has_wildcard(pattern, strlen(pattern)))
+		return 0;
+	if (wanted.taken == 0)
+		return msb_error_say(err, ENOENT, "'%s' not found", pattern);
+	return strlist_add(&lookup->selection->names, path_base(resolved)) < 0
+		       ? msb_error_memory(err)
+		       : 0;
+}
+
+/* Makes the source readable as lookup->tree, which *ret_opened owns unless it is a context's. */
+static int begin_lookup(struct lookup *lookup, struct tree_edit **ret_opened, struct msb_error *err)
+{
+	const struct selection_source *source = lookup->source;
+	int r;
+
+	if (source->context) {
+		context_lock(source->context);
+		lookup->tree = context_tree(source->context);
+		return 0;
+	}
+	r = tree_edit_new(lookup->selection->store, source->tree, ret_opened, err);
+	lookup->tree = *ret_opened;
+	return r;
+}
+
 int selection_add(struct selection *selection, const struct selection_source *source,
 		  const char *pattern, struct msb_error *err)
 {
 	struct lookup lookup = {.selection = selection, .source = source};
 	AUTO(tree_edit_freep) struct tree_edit *opened = NULL;
 	autofree char *clean = path_join("/", pattern);
-	int r = 0;
+	int r;
 
 	if (!clean)
 		return msb_error_memory(err);
-	if (source->context) {
-		context_lock(source->context);
-		lookup.tree = context_tree(source->context);
-	} else {
-		r = tree_edit_new(selection->store, source->tree, &opened, err);
-		lookup.tree = opened;
-	}
+	r = begin_lookup(&lookup, &opened, err);
 	if (r >= 0 && has_wildcard(clean, strlen(clean)))
 		r = add_matches(&lookup, "/", clean, err);
 	else if (r >= 0)
 		r = add_path(&lookup, clean, err);
+	if (source->context)
+		context_unlock(source->context);
+	return r;
+}
+
+int selection_add_parents(struct selection *selection, const struct selection_source *source,
+			  const char *pattern, struct msb_error *err)
+{
+	struct lookup lookup = {.selection = selection, .source = source};
+	AUTO(tree_edit_freep) struct tree_edit *opened = NULL;
+	const char *pivot = strstr(pattern, "/./");
+	autofree char *base = pivot ? strndup(pattern, (size_t)(pivot - pattern)) : strdup("");
+	autofree char *absolute = base ? path_join("/", base) : NULL;
+	int r;
+
+	if (!absolute)
+		return msb_error_memory(err);
+	r = begin_lookup(&lookup, &opened, err);
+	if (r >= 0)
+		r = add_parents(&lookup, absolute, pivot ? pivot + 3 : pattern, err);
 	if (source->context)
 		context_unlock(source->context);
 	return r;

@@ -37,6 +37,15 @@ struct selection_source {
 int selection_add(struct selection *selection, const struct selection_source *source,
 		  const char *pattern, struct msb_error *err);
 
+/*
+ * COPY --parents: adds what pattern matches (patternmatcher's rules: "**" too, and what lies below
+ * a match) with the directories above it, as one item that holds their paths; from "/./" in it on,
+ * where it has one, else from the source's root. Symlinks on the way are not followed. exclude is
+ * relative to the same place. -ENOENT for a path without wildcards that is not there.
+ */
+int selection_add_parents(struct selection *selection, const struct selection_source *source,
+			  const char *pattern, struct msb_error *err);
+
 /* Adds a file that stands in the Dockerfile. */
 int selection_add_file(struct selection *selection, struct store_writer *writer, const char *name,
 		       const void *bytes, size_t size, struct msb_error *err);

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "accounts.h"
+#include "git_reference.h"
 #include "internal.h"
 #include "io.h"
 #include "layer.h"
@@ -18,29 +19,9 @@ struct copying {
 	bool set_owner, set_mode;
 	uint32_t uid, gid;
 	struct mode_change mode;
+	bool separate;            /* --link: into an empty tree, which then goes on top */
+	struct msb_digest ground; /* what is copied into, where owners are looked up */
 };
-
-static int refuse_unsupported(const struct copy_step *copy, enum step_kind kind,
-			      struct msb_error *err)
-{
-	for (size_t i = 0; i < copy->sources.count; i++) {
-		const char *source = copy->sources.items[i];
-		bool remote = strstr(source, "://") || strncmp(source, "git@", 4) == 0;
-
-		if (remote && kind == STEP_COPY)
-			return msb_error_say(err, EINVAL, "source can't be a URL for COPY");
-		if (remote)
-			return msb_error_say(err, EOPNOTSUPP,
-					     "ADD of '%s': URLs and git repositories are not "
-					     "supported yet",
-					     source);
-	}
-	if (copy->parents)
-		return msb_error_say(err, EOPNOTSUPP, "COPY --parents is not supported yet");
-	if (copy->checksum)
-		return msb_error_say(err, EOPNOTSUPP, "ADD --checksum is not supported yet");
-	return 0;
-}
 
 static int parse_exclude(const struct strlist *patterns, struct ignore **ret, struct msb_error *err)
 {
@@ -54,6 +35,35 @@ static int parse_exclude(const struct strlist *patterns, struct ignore **ret, st
 	if (!buffer_ok(&text))
 		return msb_error_memory(err);
 	return ignore_parse("--exclude", (const char *)text.bytes, text.size, ret, err);
+}
+
+/* What a repository holds, taken as the content of a directory. */
+static int select_git(struct step_run *run, struct copying *copying, const char *url,
+		      const struct ignore *exclude, struct msb_error *err)
+{
+	const struct copy_step *copy = &run->step->copy;
+	__attribute__((cleanup(origin_done))) struct origin origin = {0};
+	struct selection_source source = {.exclude = exclude};
+	int r = origin_open_git(url, copy->checksum, copy->keep_git_dir, run->build->writer,
+				&origin, err);
+
+	if (r >= 0)
+		r = origin_scan(&origin, NULL, run->build->store, run->build->writer, err);
+	source.context = origin.files;
+	return r < 0 ? r : selection_add(copying->selection, &source, "/", err);
+}
+
+static int select_source(struct step_run *run, struct copying *copying, const char *text,
+			 const struct selection_source *source, struct msb_error *err)
+{
+	if (run->step->kind == STEP_ADD && remote_is_git(text))
+		return select_git(run, copying, text, source->exclude, err);
+	if (run->step->kind == STEP_ADD && remote_is_url(text))
+		return msb_error_say(err, EOPNOTSUPP, "ADD of '%s': URLs are not supported yet",
+				     text);
+	if (run->step->copy.parents)
+		return selection_add_parents(copying->selection, source, text, err);
+	return selection_add(copying->selection, source, text, err);
 }
 
 static int select_all(struct step_run *run, struct copying *copying, struct msb_error *err)
@@ -74,7 +84,7 @@ static int select_all(struct step_run *run, struct copying *copying, struct msb_
 		r = selection_add_file(copying->selection, run->build->writer, copy->files[i].name,
 				       copy->files[i].content, copy->files[i].size, err);
 	for (size_t i = 0; r >= 0 && i < copy->sources.count; i++)
-		r = selection_add(copying->selection, &source, copy->sources.items[i], err);
+		r = select_source(run, copying, copy->sources.items[i], &source, err);
 	if (r >= 0)
 		r = selection_commit(copying->selection, run->build->writer, &copying->selected,
 				     err);
@@ -100,6 +110,14 @@ static int add_to_definition(struct step_run *run, const struct copying *copying
 	return 0;
 }
 
+static int empty_tree(struct step_run *run, struct msb_digest *ret, struct msb_error *err)
+{
+	AUTO(tree_edit_freep) struct tree_edit *edit = NULL;
+	int r = tree_edit_new(run->build->store, NULL, &edit, err);
+
+	return r < 0 ? r : edit_commit(edit, run->build->writer, ret, err);
+}
+
 static int prepare(struct step_run *run, struct msb_error *err)
 {
 	const struct copy_step *copy = &run->step->copy;
@@ -109,10 +127,13 @@ static int prepare(struct step_run *run, struct msb_error *err)
 	if (!copying)
 		return msb_error_memory(err);
 	run->prepared = copying;
-	r = refuse_unsupported(copy, run->step->kind, err);
+	copying->separate = copy->link && !copy->chmod;
+	r = copying->separate ? empty_tree(run, &copying->ground, err) : 0;
+	if (r >= 0 && !copying->separate)
+		copying->ground = run->before;
 	if (r >= 0 && copy->chown) {
 		copying->set_owner = true;
-		r = account_owner(run->build->store, &run->before, copy->chown, &copying->uid,
+		r = account_owner(run->build->store, &copying->ground, copy->chown, &copying->uid,
 				  &copying->gid, err);
 	}
 	if (r >= 0 && copy->chmod) {
@@ -220,6 +241,20 @@ static int place(struct step_run *run, const struct placing *placing, size_t ind
 	return r < 0 ? msb_error_prefix(err, r, "unpack '%s'", name) : 0;
 }
 
+/* --link: what was copied goes over the tree before, as a layer would. */
+static int lay_over(struct step_run *run, struct msb_digest *upper, struct msb_error *err)
+{
+	AUTO(tree_edit_freep) struct tree_edit *edit = NULL;
+	AUTO(tree_edit_freep) struct tree_edit *from = NULL;
+	int r = tree_edit_new(run->build->store, &run->before, &edit, err);
+
+	if (r >= 0)
+		r = tree_edit_new(run->build->store, upper, &from, err);
+	if (r >= 0)
+		r = place_over(edit, from, err);
+	return r < 0 ? r : edit_commit(edit, run->build->writer, upper, err);
+}
+
 static int execute(struct step_run *run, struct msb_error *err)
 {
 	struct copying *copying = run->prepared;
@@ -234,7 +269,7 @@ static int execute(struct step_run *run, struct msb_error *err)
 		.mode = copying->set_mode ? &copying->mode : NULL,
 		.now = io_now(),
 	};
-	int r = tree_edit_new(run->build->store, &run->before, &edit, err);
+	int r = tree_edit_new(run->build->store, &copying->ground, &edit, err);
 
 	if (r >= 0)
 		r = tree_edit_new(run->build->store, &copying->selected, &from, err);
@@ -244,6 +279,8 @@ static int execute(struct step_run *run, struct msb_error *err)
 		r = place(run, &placing, i, err);
 	if (r >= 0)
 		r = edit_commit(edit, run->build->writer, &run->after, err);
+	if (r >= 0 && copying->separate)
+		r = lay_over(run, &run->after, err);
 	run->has_after = r >= 0;
 	return r;
 }

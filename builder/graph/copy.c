@@ -5,9 +5,9 @@
 
 #include <msb/digest.h>
 
+#include "git_reference.h"
 #include "internal.h"
 #include "path.h"
-#include "remote.h"
 
 static bool is_add(const struct site *site)
 {

@@ -1,6 +1,6 @@
 /* Sources that are no files: URLs and git repositories, as ADD and build contexts name them. */
-#ifndef REMOTE_H
-#define REMOTE_H
+#ifndef GIT_REFERENCE_H
+#define GIT_REFERENCE_H
 
 #include <stdbool.h>
 

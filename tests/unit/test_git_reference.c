@@ -8,7 +8,7 @@
 
 #include <errno.h>
 
-#include "remote.h"
+#include "git_reference.h"
 
 static void a_repository_is_told_from_a_file_and_from_a_plain_url(void **state)
 {

@@ -1,4 +1,4 @@
-#include "remote.h"
+#include "git_reference.h"
 
 #include <ctype.h>
 #include <errno.h>
