@@ -15,6 +15,7 @@
 #include "buffer.h"
 #include "context.h"
 #include "dockerfile.h"
+#include "epoch.h"
 #include "events.h"
 #include "image.h"
 #include "layer_digests.h"
@@ -59,6 +60,7 @@ struct build {
 	struct stage_run *stages;
 	struct outputs outputs;
 	struct strlist annotations;
+	struct epoch epoch;
 
 	pthread_mutex_t lock;
 	pthread_cond_t changed; /* a stage finished, or a place for a worker became free */

@@ -29,6 +29,7 @@ enum {
 	KEY_ADD_HOST,
 	KEY_ANNOTATION,
 	KEY_BUILD_CONTEXT,
+	KEY_TIMESTAMP,
 	KEY_ACCEPTED, /* tunes, or has no meaning here */
 	KEY_REFUSED,  /* without it the result would be another: this and all that follow */
 };
@@ -59,6 +60,8 @@ static const struct argp_option build_options[] = {
 	 "oci-layout://DIR[:TAG]"},
 	{"label", KEY_LABEL, "NAME=VALUE", 0, "Label the image"},
 	{"annotation", KEY_ANNOTATION, "NAME=VALUE", 0, "Annotate the image's manifest"},
+	{"timestamp", KEY_TIMESTAMP, "SECONDS", 0,
+	 "Make the image at this second since 1970, no file of it later ($SOURCE_DATE_EPOCH)"},
 	{"no-cache", KEY_NO_CACHE, "BOOL", OPTION_ARG_OPTIONAL, "Execute all steps anew"},
 	{"no-cache-filter", KEY_NO_CACHE_FILTER, "STAGES", 0, "Execute these stages anew"},
 	{"network", KEY_NETWORK, "MODE", 0, "Of RUN: default, host or none"},
@@ -224,6 +227,9 @@ static error_t parse_wish(int key, char *arg, struct argp_state *state)
 		    strcmp(arg, "none") != 0)
 			argp_error(state, "--network is default, host or none, not '%s'", arg);
 		options->network = arg;
+		return 0;
+	case KEY_TIMESTAMP:
+		options->timestamp = arg;
 		return 0;
 	case KEY_PLATFORM:
 		if (strchr(arg, ','))
