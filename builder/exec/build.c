@@ -234,6 +234,9 @@ static int prepare(struct build *build, struct msb_error *err)
 	if (r >= 0)
 		r = outputs_parse(build->options->outputs, &build->outputs, err);
 	if (r >= 0)
+		r = limits_parse(build->options->ulimits, build->options->shm_size, &build->limits,
+				 err);
+	if (r >= 0)
 		r = annotations_parse(build->options->annotations, &build->annotations, err);
 	if (r < 0)
 		return r;
@@ -279,6 +282,7 @@ static void build_done(struct build *build)
 	free(build->record.tags);
 	base_images_done(&build->images);
 	outputs_done(&build->outputs);
+	limits_done(&build->limits);
 	strlist_done(&build->annotations);
 	events_done(&build->events);
 	pthread_cond_destroy(&build->changed);

@@ -19,6 +19,7 @@
 #include "events.h"
 #include "image.h"
 #include "layer_digests.h"
+#include "limits.h"
 #include "named_contexts.h"
 #include "origin.h"
 #include "output.h"
@@ -61,6 +62,7 @@ struct build {
 	struct outputs outputs;
 	struct strlist annotations;
 	struct epoch epoch;
+	struct limits limits;
 
 	pthread_mutex_t lock;
 	pthread_cond_t changed; /* a stage finished, or a place for a worker became free */

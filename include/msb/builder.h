@@ -38,6 +38,8 @@ struct msb_build_options {
 	const char *const *targets;         /* stage names or numbers; none: the last stage. Names
 					       and outputs are for the last one */
 	const char *const *annotations;     /* "[manifest:]NAME=VALUE", of the images' manifests */
+	const char *const *ulimits;         /* of RUN: "NAME=SOFT[:HARD]" */
+	const char *shm_size;               /* of RUN: "64m"; NULL: that */
 	const char *timestamp; /* seconds since 1970 that the images are made at; NULL: what
 				  SOURCE_DATE_EPOCH says, else now */
 	const char *platform;  /* NULL: this machine's */
