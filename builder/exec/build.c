@@ -99,6 +99,8 @@ static int make_plan(struct build *build, struct msb_error *err)
 		.context = build,
 	};
 
+	int r;
+
 	if (!platform || resolve_build_args(options->build_args, &args) < 0 ||
 	    copy_list(options->labels, &labels) < 0)
 		return msb_error_memory(err);
@@ -106,7 +108,8 @@ static int make_plan(struct build *build, struct msb_error *err)
 		return msb_error_say(err, EOPNOTSUPP,
 				     "platform '%s' cannot be built here: this machine is %s",
 				     options->platform, platform);
-	return plan_make(&inputs, &build->plan, err);
+	r = epoch_find(options, &args, &build->epoch, err);
+	return r < 0 ? r : plan_make(&inputs, &build->plan, err);
 }
 
 static void set_network(struct build *build)
@@ -158,7 +161,8 @@ static int make_stages(struct build *build, struct msb_error *err)
 		return msb_error_memory(err);
 	for (size_t i = 0; i < build->plan->stage_count; i++)
 		build->stages[i].plan = &build->plan->stages[i];
-	for (size_t i = 0; i < build->plan->target_count; i++)
+	/* With an epoch, the layers of the image are others than those between the steps. */
+	for (size_t i = 0; i < build->plan->target_count && !build->epoch.set; i++)
 		want_layers(build, build->plan->targets[i]);
 	return 0;
 }
@@ -230,6 +234,9 @@ static int prepare(struct build *build, struct msb_error *err)
 	if (r >= 0)
 		r = outputs_parse(build->options->outputs, &build->outputs, err);
 	if (r >= 0)
+		r = limits_parse(build->options->ulimits, build->options->shm_size, &build->limits,
+				 err);
+	if (r >= 0)
 		r = annotations_parse(build->options->annotations, &build->annotations, err);
 	if (r < 0)
 		return r;
@@ -275,6 +282,7 @@ static void build_done(struct build *build)
 	free(build->record.tags);
 	base_images_done(&build->images);
 	outputs_done(&build->outputs);
+	limits_done(&build->limits);
 	strlist_done(&build->annotations);
 	events_done(&build->events);
 	pthread_cond_destroy(&build->changed);

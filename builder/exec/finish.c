@@ -52,13 +52,48 @@ static int base_layers(struct build *build, const struct base_image *base, struc
 	return 0;
 }
 
-static int collect_layers(struct build *build, struct stage_run *stage, struct layers *ret,
-			  struct msb_error *err)
+/* The stage's layers, and its tree, as the epoch has them. */
+static int clamp_layers(struct build *build, struct stage_run *stage, const struct base_image *base,
+			struct msb_digest *tree, struct msb_error *err)
+{
+	const struct msb_digest *bottom = base ? &base->record->tree : NULL;
+	const struct msb_digest none = {0};
+	struct msb_digest below = bottom ? *bottom : none;
+	int r = 0;
+
+	for (size_t i = 0; r >= 0 && i < stage->layer_count; i++) {
+		struct layer_pair *pair = &stage->layers[i];
+
+		pair->parent = below;
+		r = epoch_clamp(&build->epoch, build->writer, bottom, &pair->tree, &pair->tree,
+				err);
+		below = *tree = pair->tree;
+	}
+	return r;
+}
+
+/* The documents' own times: what came with the base may be older. */
+static void clamp_documents(struct build *build, struct image *image, const struct base_image *base)
+{
+	size_t own = base ? base->image.history_count : 0;
+
+	image->created_ns = build->epoch.ns;
+	for (size_t i = 0; i < image->history_count; i++)
+		if (i >= own || image->history[i].created_ns > build->epoch.ns)
+			image->history[i].created_ns = build->epoch.ns;
+}
+
+static int collect_layers(struct build *build, struct stage_run *stage, struct msb_digest *tree,
+			  struct layers *ret, struct msb_error *err)
 {
 	const struct base_image *base;
 	size_t below;
 	int r = bottom_of(build, stage, &base, err);
 
+	if (r >= 0 && build->epoch.set) {
+		clamp_documents(build, &stage->image, base);
+		r = clamp_layers(build, stage, base, tree, err);
+	}
 	if (r < 0)
 		return r;
 	below = base ? base->image.layer_count : 0;
@@ -125,11 +160,12 @@ static int publish_target(struct build *build, size_t index, struct msb_build_ta
 	struct stage_run *stage = &build->stages[index];
 	const char *const *tags = index == build->plan->target ? build->options->tags : NULL;
 	AUTO(layers_done) struct layers layers = {0};
-	int r = collect_layers(build, stage, &layers, err);
+	int r;
 
+	ret->tree = stage->tree;
+	r = collect_layers(build, stage, &ret->tree, &layers, err);
 	if (r < 0)
 		return r;
-	ret->tree = stage->tree;
 	ret->label = strdup(stage->plan->label);
 	if (!ret->label || complete_image(build, stage, &layers) < 0)
 		return msb_error_memory(err);

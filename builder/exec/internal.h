@@ -15,9 +15,11 @@
 #include "buffer.h"
 #include "context.h"
 #include "dockerfile.h"
+#include "epoch.h"
 #include "events.h"
 #include "image.h"
 #include "layer_digests.h"
+#include "limits.h"
 #include "named_contexts.h"
 #include "origin.h"
 #include "output.h"
@@ -59,6 +61,8 @@ struct build {
 	struct stage_run *stages;
 	struct outputs outputs;
 	struct strlist annotations;
+	struct epoch epoch;
+	struct limits limits;
 
 	pthread_mutex_t lock;
 	pthread_cond_t changed; /* a stage finished, or a place for a worker became free */

@@ -35,6 +35,7 @@ static const char *const implied[] = {
 	"store=true",
 	"tar=true",
 	"oci-mediatypes",
+	"rewrite-timestamp=true",
 	"force-compression=false",
 };
 

@@ -45,6 +45,9 @@ static int run_command(struct step_run *run, const struct command_root *root,
 	command.directory = step->directory;
 	command.own_network = step->run.network == NETWORK_NONE;
 	command.privileged = step->run.insecure;
+	command.shm_size = run->build->limits.shm_size;
+	command.limits = run->build->limits.items;
+	command.limit_count = run->build->limits.count;
 	return command_run(run, &command, err);
 }
 
@@ -97,6 +100,7 @@ static int prepare(struct step_run *run, struct msb_error *err)
 	int r = command_mounts_select(run, &trees, err);
 
 	run->prepared = trees;
+	limits_define(&run->build->limits, &run->definition);
 	return r;
 }
 

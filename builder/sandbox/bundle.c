@@ -2,9 +2,10 @@
  * The bundle: config.json of OCI runtime-spec 1.0 for one command. What a command sees is what it
  * would see in Docker's default container, but for these:
  * - no seccomp profile, since none comes with the runtimes and one of our own would age;
- * - no resource limits and no cgroup: the host may not let us have either, and a build step has
- *   no use for them. So no cgroup holds back device nodes either: of a command that root runs,
- *   CAP_MKNOD makes root of the host's devices. In a user namespace the kernel holds them back.
+ * - no resource limits but those that are asked for, and no cgroup: the host may not let us have
+ *   either, and a build step has no use for them. So no cgroup holds back device nodes either: of a
+ * command that root runs, CAP_MKNOD makes root of the host's devices. In a user namespace the
+ * kernel holds them back.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -180,12 +181,33 @@ static json_t *make_user(const struct sandbox_command *command)
 			 (json_int_t)command->gid, "additionalGids", groups);
 }
 
+/* JSON's numbers end here; the kernel has none that is larger. */
+static json_int_t limit_value(uint64_t value)
+{
+	return value > INT64_MAX ? INT64_MAX : (json_int_t)value;
+}
+
+static json_t *make_limits(const struct sandbox_command *command)
+{
+	json_t *list = json_array();
+
+	for (size_t i = 0; i < command->limit_count; i++) {
+		const struct sandbox_limit *limit = &command->limits[i];
+
+		list = append(list, json_pack("{s:s, s:I, s:I}", "type", limit->name, "soft",
+					      limit_value(limit->soft), "hard",
+					      limit_value(limit->hard)));
+	}
+	return list;
+}
+
 static json_t *make_process(const struct sandbox_command *command)
 {
-	return json_pack("{s:b, s:o, s:o, s:o, s:s, s:o, s:b}", "terminal", command->terminal,
+	return json_pack("{s:b, s:o, s:o, s:o, s:s, s:o, s:o, s:b}", "terminal", command->terminal,
 			 "user", make_user(command), "args", list_of(command->argv), "env",
 			 list_of(command->env), "cwd", command->directory, "capabilities",
-			 make_capabilities(command), "noNewPrivileges", 0);
+			 make_capabilities(command), "rlimits", make_limits(command),
+			 "noNewPrivileges", 0);
 }
 
 static json_t *make_mount(const char *target, const char *type, const char *source,
@@ -205,6 +227,13 @@ static json_t *make_standard_mount(const struct mount_row *row,
 		return make_mount("/sys", "none", "/sys", "rbind,nosuid,noexec,nodev,ro");
 	if (is_sys && command->privileged)
 		return make_mount("/sys", "sysfs", "sysfs", "nosuid,noexec,nodev");
+	if (command->shm_size && strcmp(row->target, "/dev/shm") == 0) {
+		char options[80];
+
+		snprintf(options, sizeof(options), "nosuid,noexec,nodev,mode=1777,size=%llu",
+			 (unsigned long long)command->shm_size);
+		return make_mount(row->target, row->type, row->type, options);
+	}
 	/* tty may be a group that this user namespace has no id for. */
 	if (strcmp(row->type, "devpts") == 0 && !idmap_has_gid(5))
 		return make_mount(row->target, row->type, row->type,

@@ -51,6 +51,11 @@ struct sandbox_mount {
 	uint64_t size; /* of a tmpfs, bytes; 0: the system's default */
 };
 
+struct sandbox_limit {
+	const char *name;    /* "RLIMIT_NOFILE" */
+	uint64_t soft, hard; /* RLIM_INFINITY: none. Not above this process's own */
+};
+
 struct sandbox_command {
 	const char *root;    /* directory that becomes "/" */
 	const char *scratch; /* empty directory for the bundle and the runtime's state */
@@ -64,10 +69,13 @@ struct sandbox_command {
 	size_t group_count;
 	const struct sandbox_mount *mounts; /* a later one covers those before it */
 	size_t mount_count;
-	bool own_network; /* only a loopback; else the caller's network */
-	bool privileged;  /* all capabilities, nothing masked */
-	int stdin_fd;     /* 0: /dev/null */
-	int stdout_fd;    /* 0: /dev/null */
+	uint64_t shm_size; /* bytes of /dev/shm; 0: 64 MiB */
+	const struct sandbox_limit *limits;
+	size_t limit_count; /* of others, the command has what this process has */
+	bool own_network;   /* only a loopback; else the caller's network */
+	bool privileged;    /* all capabilities, nothing masked */
+	int stdin_fd;       /* 0: /dev/null */
+	int stdout_fd;      /* 0: /dev/null */
 	int stderr_fd;
 	/* stdin_fd and stdout_fd are a terminal: the command gets one of its own, of the same
 	 * size, through which all three of its streams go to and from that one. */

@@ -38,8 +38,12 @@ struct msb_build_options {
 	const char *const *targets;         /* stage names or numbers; none: the last stage. Names
 					       and outputs are for the last one */
 	const char *const *annotations;     /* "[manifest:]NAME=VALUE", of the images' manifests */
-	const char *platform;               /* NULL: this machine's */
-	const char *network;                /* of RUN: NULL or "default", "host", "none" */
+	const char *const *ulimits;         /* of RUN: "NAME=SOFT[:HARD]" */
+	const char *shm_size;               /* of RUN: "64m"; NULL: that */
+	const char *timestamp; /* seconds since 1970 that the images are made at; NULL: what
+				  SOURCE_DATE_EPOCH says, else now */
+	const char *platform;  /* NULL: this machine's */
+	const char *network;   /* of RUN: NULL or "default", "host", "none" */
 	bool no_cache;
 	bool explain; /* a note for each step that missed the cache: what differed */
 	size_t jobs;  /* stages built at once; 0: one a core */

@@ -29,6 +29,9 @@ enum {
 	KEY_ADD_HOST,
 	KEY_ANNOTATION,
 	KEY_BUILD_CONTEXT,
+	KEY_TIMESTAMP,
+	KEY_ULIMIT,
+	KEY_SHM_SIZE,
 	KEY_ACCEPTED, /* tunes, or has no meaning here */
 	KEY_REFUSED,  /* without it the result would be another: this and all that follow */
 };
@@ -59,6 +62,8 @@ static const struct argp_option build_options[] = {
 	 "oci-layout://DIR[:TAG]"},
 	{"label", KEY_LABEL, "NAME=VALUE", 0, "Label the image"},
 	{"annotation", KEY_ANNOTATION, "NAME=VALUE", 0, "Annotate the image's manifest"},
+	{"timestamp", KEY_TIMESTAMP, "SECONDS", 0,
+	 "Make the image at this second since 1970, no file of it later ($SOURCE_DATE_EPOCH)"},
 	{"no-cache", KEY_NO_CACHE, "BOOL", OPTION_ARG_OPTIONAL, "Execute all steps anew"},
 	{"no-cache-filter", KEY_NO_CACHE_FILTER, "STAGES", 0, "Execute these stages anew"},
 	{"network", KEY_NETWORK, "MODE", 0, "Of RUN: default, host or none"},
@@ -70,10 +75,12 @@ static const struct argp_option build_options[] = {
 	 "Write the result there too: type is local, tar, oci or docker; DIR for local, - for a "
 	 "tar "
 	 "to standard output; may be given several times"},
+	{"shm-size", KEY_SHM_SIZE, "BYTES", 0, "Size of /dev/shm of RUN (64m)"},
+	{"ulimit", KEY_ULIMIT, "NAME=SOFT[:HARD]", 0, "A limit of RUN, not above the caller's own"},
 	{"jobs", KEY_JOBS, "N", 0, "Stages built at once (one a core)"},
 	{"explain", KEY_EXPLAIN, NULL, 0, "Say of each step that missed the cache why"},
 	{"quiet", 'q', NULL, 0, "Print the image ID alone"},
-	{"progress", KEY_PROGRESS, "HOW", 0, "auto, plain, tty or quiet"},
+	{"progress", KEY_PROGRESS, "HOW", 0, "auto, plain, tty, quiet or rawjson"},
 	{"iidfile", KEY_IIDFILE, "FILE", 0, "Write the image ID there"},
 	{"metadata-file", KEY_METADATA_FILE, "FILE", 0,
 	 "Write the digests and names there, as JSON"},
@@ -100,8 +107,6 @@ static const struct argp_option build_options[] = {
 	ACCEPTED("cpuset-mems", KEY_ACCEPTED, "VALUE"),
 	ACCEPTED("cgroup-parent", KEY_ACCEPTED, "VALUE"),
 	ACCEPTED("resource", KEY_ACCEPTED, "VALUE"),
-	ACCEPTED("shm-size", KEY_ACCEPTED, "VALUE"),
-	ACCEPTED("ulimit", KEY_ACCEPTED, "VALUE"),
 	{"provenance", KEY_ACCEPTED, "VALUE", OPTION_HIDDEN | OPTION_ARG_OPTIONAL, NULL},
 	{"sbom", KEY_ACCEPTED, "VALUE", OPTION_HIDDEN | OPTION_ARG_OPTIONAL, NULL},
 	ACCEPTED("attest", KEY_ACCEPTED, "VALUE"),
@@ -130,7 +135,7 @@ static const char *option_name(int key)
 struct build {
 	struct msb_build_options options;
 	struct words tags, build_args, labels, no_cache_filter, operands;
-	struct words secrets, agents, hosts, outputs, targets, annotations, contexts;
+	struct words secrets, agents, hosts, outputs, targets, annotations, contexts, ulimits;
 	enum progress_mode mode;
 	struct report report;
 };
@@ -149,6 +154,7 @@ static void build_done(struct build *build)
 	words_done(&build->targets);
 	words_done(&build->annotations);
 	words_done(&build->contexts);
+	words_done(&build->ulimits);
 }
 
 static enum progress_mode parse_progress(const char *how, struct argp_state *state)
@@ -157,10 +163,13 @@ static enum progress_mode parse_progress(const char *how, struct argp_state *sta
 
 	if (strcmp(how, "plain") == 0)
 		return PROGRESS_PLAIN;
+	if (strcmp(how, "rawjson") == 0)
+		return PROGRESS_RAWJSON;
 	if (strcmp(how, "quiet") == 0 || strcmp(how, "none") == 0)
 		return PROGRESS_QUIET;
 	if (strcmp(how, "auto") != 0 && strcmp(how, "tty") != 0)
-		argp_error(state, "--progress is auto, plain, tty or quiet, not '%s'", how);
+		argp_error(state, "--progress is auto, plain, tty, quiet or rawjson, not '%s'",
+			   how);
 	if (!isatty(STDERR_FILENO) || !term || !*term || strcmp(term, "dumb") == 0)
 		return PROGRESS_PLAIN;
 	return PROGRESS_TTY;
@@ -225,6 +234,12 @@ static error_t parse_wish(int key, char *arg, struct argp_state *state)
 			argp_error(state, "--network is default, host or none, not '%s'", arg);
 		options->network = arg;
 		return 0;
+	case KEY_SHM_SIZE:
+		options->shm_size = arg;
+		return 0;
+	case KEY_TIMESTAMP:
+		options->timestamp = arg;
+		return 0;
 	case KEY_PLATFORM:
 		if (strchr(arg, ','))
 			argp_error(state, "several platforms at once are not supported yet");
@@ -254,6 +269,8 @@ static error_t parse_list(int key, char *arg, struct argp_state *state)
 		return words_add(&build->labels, arg) < 0 ? ENOMEM : 0;
 	case KEY_TARGET:
 		return words_add(&build->targets, arg) < 0 ? ENOMEM : 0;
+	case KEY_ULIMIT:
+		return words_add(&build->ulimits, arg) < 0 ? ENOMEM : 0;
 	case KEY_BUILD_CONTEXT:
 		return words_add(&build->contexts, arg) < 0 ? ENOMEM : 0;
 	case KEY_ANNOTATION:
@@ -285,6 +302,7 @@ static error_t parse_build(int key, char *arg, struct argp_state *state)
 	case KEY_PROGRESS:
 		build->mode = parse_progress(arg, state);
 		build->report.quiet |= build->mode == PROGRESS_QUIET;
+		build->report.silent = build->mode == PROGRESS_RAWJSON;
 		return 0;
 	case KEY_IIDFILE:
 		build->report.iidfile = arg;
@@ -326,7 +344,8 @@ static int build(struct session *session, struct build *build)
 		return fail_say("start the display: %s", strerror(-r));
 	r = msb_build(session->root, &build->options, progress_event, progress, &result, &err);
 	build->report.vertex = progress_end(progress);
-	status = r < 0 ? report_failure(&result, &err) : report_success(&build->report, &result);
+	status = r < 0 ? report_failure(&build->report, &result, &err)
+		       : report_success(&build->report, &result);
 	msb_build_result_done(&result);
 	return status;
 }
@@ -353,6 +372,7 @@ int run_build(struct session *session, int argc, char **argv)
 		wanted.options.hosts = wanted.hosts.items;
 		wanted.options.outputs = wanted.outputs.items;
 		wanted.options.build_contexts = wanted.contexts.items;
+		wanted.options.ulimits = wanted.ulimits.items;
 		wanted.options.targets = wanted.targets.items;
 		wanted.options.annotations = wanted.annotations.items;
 		wanted.report.tags = &wanted.tags;

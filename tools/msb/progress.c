@@ -30,6 +30,7 @@ int progress_new(enum progress_mode mode, FILE *out, struct progress **ret)
 {
 	static const struct view *const views[] = {
 		[PROGRESS_PLAIN] = &progress_plain,
+		[PROGRESS_RAWJSON] = &progress_rawjson,
 		[PROGRESS_TTY] = &progress_tty,
 	};
 	struct progress *progress = calloc(1, sizeof(*progress));
@@ -184,6 +185,10 @@ void progress_event(void *context, const struct msb_event *event)
 		progress->newest = event->vertex;
 	if (!progress->shown)
 		return;
+	if (progress->view->event) {
+		progress->view->event(progress->shown, event);
+		return;
+	}
 	if (event->kind == MSB_EVENT_NOTE) {
 		if (event->text)
 			take_note(progress, event);

@@ -8,8 +8,9 @@
 
 enum progress_mode {
 	PROGRESS_QUIET,
-	PROGRESS_PLAIN, /* every line of output behind its step's number, as BuildKit has it */
-	PROGRESS_TTY,   /* a line a finished step, and a view of what runs, repainted in place */
+	PROGRESS_PLAIN,   /* every line of output behind its step's number, as BuildKit has it */
+	PROGRESS_RAWJSON, /* an object a line, as BuildKit's SolveStatus */
+	PROGRESS_TTY,     /* a line a finished step, and a view of what runs, repainted in place */
 };
 
 struct progress;

@@ -31,9 +31,11 @@ struct view {
 	void (*end)(void *view, const struct vertex *vertex, const struct msb_event *event);
 	void (*note)(void *view, size_t number, const char *text);
 	void (*stop)(void *view); /* releases it */
+	/* Instead of begin, line, end and note: every event as it comes. NULL: those. */
+	void (*event)(void *view, const struct msb_event *event);
 };
 
-extern const struct view progress_plain, progress_tty;
+extern const struct view progress_plain, progress_tty, progress_rawjson;
 
 int64_t progress_clock(void);
 

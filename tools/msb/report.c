@@ -97,6 +97,8 @@ static int say_success(const struct report *report, const struct msb_build_resul
 {
 	int r = 0;
 
+	if (!report->quiet && report->silent)
+		return 0;
 	if (!report->quiet) {
 		for (size_t i = 0; r >= 0 && i < result->target_count; i++)
 			r = say_target(report, result, i, err);
@@ -156,12 +158,15 @@ static void say_where(const struct msb_build_result *result, const char *stage)
 	fputs("look inside with: msb debug\n", stderr);
 }
 
-int report_failure(const struct msb_build_result *result, const struct msb_error *err)
+int report_failure(const struct report *report, const struct msb_build_result *result,
+		   const struct msb_error *err)
 {
 	const char *raw = result->failed_stage ? result->failed_stage : "";
 	autofree char *stage = text_harmless(raw, strlen(raw));
 	int status;
 
+	if (report->silent)
+		return fail(err);
 	if (result->failed_log && *result->failed_log) {
 		fprintf(stderr, "------\n > [%s %zu/%zu]:\n", stage ? stage : "",
 			result->failed_step, result->failed_steps);

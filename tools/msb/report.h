@@ -8,6 +8,7 @@
 
 struct report {
 	bool quiet;                          /* the ID on stdout, nothing else */
+	bool silent;                         /* not a word: stderr is for a machine */
 	const char *iidfile, *metadata_file; /* NULL: not wanted */
 	const struct words *tags;            /* as the user wrote them */
 	size_t vertex;                       /* the number to speak under */
@@ -15,6 +16,7 @@ struct report {
 
 /* Both return one of STATUS_*. */
 int report_success(const struct report *report, const struct msb_build_result *result);
-int report_failure(const struct msb_build_result *result, const struct msb_error *err);
+int report_failure(const struct report *report, const struct msb_build_result *result,
+		   const struct msb_error *err);
 
 #endif

@@ -1,0 +1,69 @@
+#!/bin/bash
+# What commands may use, and progress for machines.
+. "$(dirname "$0")/lib.sh"
+
+import_busybox
+dockerfile <<'END'
+FROM busybox
+RUN ulimit -Sn > /soft; ulimit -Hn > /hard; ulimit -Sc > /core; df -m /dev/shm | awk 'END { print $2 }' > /shm
+RUN echo to-out; echo to-errors >&2
+END
+
+# value NAME: of what the last build wrote into /NAME.
+value() {
+    msb cp "image:limited:/$1" value
+    cat value
+}
+
+it "gives commands the caller's own limits and 64 megabytes of shared memory"
+build -t limited
+same "$(ulimit -Sn)" "$(value soft)"
+same "$(ulimit -Hn)" "$(value hard)"
+same 64 "$(value shm)"
+
+it "gives them what is asked for"
+build -t limited --ulimit nofile=100:200 --ulimit core=0 --shm-size 128m
+same "100 200 0 128" "$(value soft) $(value hard) $(value core) $(value shm)"
+build -t limited --ulimit nofile=300 --ulimit nofile=150 --shm-size=2097152
+same "150 150 2" "$(value soft) $(value hard) $(value shm)"
+
+it "counts them in the key"
+build -t limited --ulimit nofile=150 --shm-size=2MiB
+same 2 "$(grep -c CACHED log)"
+build -t limited --ulimit nofile=151 --shm-size=2MiB
+lacks log CACHED
+
+it "never asks for more than the caller has, and says so"
+(
+    ulimit -n 500
+    refuses 1 "nofile=501: this process itself may not have more than 500" msb build -q --ulimit nofile=501 ctx
+    refuses 1 "may not have more than 500" msb build -q --ulimit nofile=10:-1 ctx
+    msb build -q --ulimit nofile=500 ctx
+)
+refuses 1 "unknown limit 'nofiles'" msb build -q --ulimit nofiles=1 ctx
+refuses 1 "expected NAME=SOFT" msb build -q --ulimit nofile ctx
+refuses 1 "expected NAME=SOFT" msb build -q --ulimit nofile=1x ctx
+refuses 1 "above the hard one" msb build -q --ulimit nofile=2:1 ctx
+refuses 1 "'much' is no size" msb build -q --shm-size much ctx
+refuses 1 "'99999999999t' is no size" msb build -q --shm-size 99999999999t ctx
+
+it "tells progress as an object a line"
+msb build --no-cache --progress=rawjson ctx >out 2>lines
+same "" "$(cat out)"
+jq -c . lines >parsed
+same "$(wc -l <lines)" "$(wc -l <parsed)"
+same "[0 3/3] RUN echo to-out; echo to-errors >&2" "$(jq -r '.vertexes[]?.name' lines | tail -1)"
+same "to-out" "$(jq -r '.logs[]? | select(.stream == 1) | .data' lines | base64 -d)"
+same "to-errors" "$(jq -r '.logs[]? | select(.stream == 2) | .data' lines | base64 -d)"
+same 3 "$(jq -r '.vertexes[]? | select(.completed) | .digest' lines | sort -u | wc -l)"
+same "$(jq -r '.vertexes[]?.digest' lines | tail -1)" "$(jq -r '.logs[]?.vertex' lines | sort -u)"
+msb build --progress=rawjson ctx 2>lines
+same 2 "$(jq -c '.vertexes[]? | select(.cached)' lines | wc -l)"
+
+it "tells a failure so, too"
+printf 'FROM busybox\nRUN false\n' >ctx/Dockerfile
+exits 1 msb build --progress=rawjson ctx
+grep '^{' err | jq -r '.vertexes[]?.error // empty' >errors
+contains errors 'exit code: 1'
+same 1 "$(grep -vc '^{' err)"
+contains err '^msb: Dockerfile:2: '
