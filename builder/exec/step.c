@@ -357,16 +357,19 @@ static void step_run_done(struct step_run *run)
 	buffer_done(&run->log);
 }
 
-/* What the key was made of, and the arguments in effect. Owned; NULL: no memory. */
+/* What the key was made of, the arguments in effect, and where the step read. Owned; NULL: no
+ * memory. */
 static char *recorded_definition(const struct step_run *run)
 {
 	autofree char *arguments = plan_step_arguments(run->step);
+	autofree char *sources = plan_step_sources(run->stage->plan, run->step);
 	autobuffer text = {0};
 
-	if (!arguments)
+	if (!arguments || !sources)
 		return NULL;
 	buffer_append(&text, run->definition.bytes, run->definition.size);
 	buffer_string(&text, arguments);
+	buffer_string(&text, sources);
 	return buffer_text(&text);
 }
 

@@ -156,3 +156,41 @@ char *plan_step_arguments(const struct step *step)
 	put_lines(&out, "argument", &step->args);
 	return buffer_text(&out);
 }
+
+static void put_reading(struct buffer *out, const char *use, const struct source *source,
+			const char *path)
+{
+	autobuffer line = {0};
+	autofree char *text = NULL;
+
+	buffer_printf(&line, "%s %s", use, sources[source->kind]);
+	if (source->kind == SOURCE_STAGE)
+		buffer_printf(&line, " %zu", source->stage);
+	else if (source->kind == SOURCE_IMAGE)
+		buffer_printf(&line, " %s", source->image);
+	if (path)
+		buffer_printf(&line, " %s", path);
+	text = buffer_text(&line);
+	if (text)
+		put_line(out, "reads", text);
+	else
+		out->failed = true;
+}
+
+char *plan_step_sources(const struct plan_stage *stage, const struct step *step)
+{
+	autobuffer out = {0};
+
+	if (step->kind == STEP_FROM)
+		put_reading(&out, "base", &stage->base, NULL);
+	for (size_t i = 0; i < step->copy.sources.count; i++)
+		put_reading(&out, "copy", &step->copy.from, step->copy.sources.items[i]);
+	for (size_t i = 0; i < step->run.mount_count; i++) {
+		const struct run_mount *mount = &step->run.mounts[i];
+
+		if (mount->kind == MOUNT_BIND ||
+		    (mount->kind == MOUNT_CACHE && mount->from.kind != SOURCE_SCRATCH))
+			put_reading(&out, "mount", &mount->from, mount->source);
+	}
+	return buffer_text(&out);
+}

@@ -51,6 +51,7 @@ static const struct row {
 	{"content", "the content of what is copied", DIGEST},
 	{"tree", "the tree before", DIGEST},
 	{"argument", "", SILENT},
+	{"reads", "", SILENT},
 };
 
 static const struct row *find_row(const char *component)

@@ -169,4 +169,9 @@ char *plan_step_definition(const struct step *step);
  * where a command sees them, they stand in its environment. Owned; NULL: memory. */
 char *plan_step_arguments(const struct step *step);
 
+/* What it reads beside the tree it begins with, a line each: "reads USE KIND [NAME] [PATH]", quoted
+ * as a whole, with "base", "copy" or "mount" and the number of a stage or an image's reference. No
+ * part of the key either. Owned; NULL: memory. */
+char *plan_step_sources(const struct plan_stage *stage, const struct step *step);
+
 #endif

@@ -61,7 +61,8 @@ struct msb_step {
 	struct msb_digest config; /* blob: the configuration after it, JSON */
 	struct msb_digest key;    /* of the step cache */
 	char *definition; /* what the key was made of, a component a line; behind it "argument"
-			     lines, which did not count: the ARGs in effect */
+			     and "reads" lines, which did not count: the ARGs in effect, and
+			     what the step read */
 	int64_t started_ns;
 	int64_t duration_ns;
 	int exit_status; /* of a failed RUN */

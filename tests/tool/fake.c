@@ -9,6 +9,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include <msb/build_graph.h>
 #include <msb/builder.h>
 #include <msb/records.h>
 
@@ -472,6 +473,55 @@ int msb_explain(const char *root, const char *ref, msb_explain_fn each, void *co
 		r = each(context, &step, err);
 	step = (struct msb_explained){7, "build", 4, 4, "RUN b", MSB_FAILED, false, 6, reasons, 1};
 	return r < 0 ? r : each(context, &step, err);
+}
+
+/* Two stages: the second copies from the first, then fails at a command that says odd things. */
+int msb_build_graph(const char *root, int64_t build, const struct msb_graph_limits *limits,
+		    struct msb_graph **ret, struct msb_error *err)
+{
+	static char base[] = "base", copy[] = "copy", stage[] = "stage", image[] = "image";
+	static char path[] = "/a <b> & \"c\"", node[] = "node", log[] = "one\033[31m\n<two>";
+	static struct msb_graph_source sources[] = {{base, image, SIZE_MAX, node, NULL},
+						    {copy, stage, 0, NULL, path}};
+	static char from[] = "FROM node", run[] = "RUN a && b <c>\033[31m", name[] = "deps";
+	static char copied[] = "COPY --from=deps /a", second[] = "1";
+	static struct msb_graph_change change = {MSB_CHANGED, path, true, 5, 70};
+	static struct msb_graph_step steps[] = {
+		{1, MSB_DONE, 1, 1, from, 100000000, .bytes = 1000000, .sources = &sources[0],
+		 .source_count = 1},
+		{2, MSB_DONE, 2, 2, run, 1900000000, .bytes = 1000065, .changed = 1,
+		 .bytes_added = 70, .bytes_removed = 5, .changes = &change, .change_count = 1},
+		{1, MSB_DONE, 3, 3, from, 0, .bytes = 1000000, .sources = &sources[0],
+		 .source_count = 1},
+		{2, MSB_CACHED, 4, 4, copied, 0, .bytes = 1000070, .added = 3, .bytes_added = 70,
+		 .sources = &sources[1], .source_count = 1},
+		{3, MSB_FAILED, 5, 5, run, 500000000, .exit_status = 3, .bytes = 1000020,
+		 .removed = 1, .bytes_removed = 50, .log = log, .log_size = sizeof(log) - 1},
+	};
+	static struct msb_graph_stage stages[] = {{0, name, MSB_DONE, 2, steps, 2},
+						  {1, second, MSB_FAILED, 5, steps + 2, 3}};
+	struct msb_graph *graph;
+
+	(void)limits;
+	if (strcmp(root, "/empty") == 0 || build > 7)
+		return msb_error_say(err, ENOENT, "there is no such build");
+	graph = calloc(1, sizeof(*graph));
+	if (!graph || !(graph->build = calloc(1, sizeof(*graph->build)))) {
+		free(graph);
+		return msb_error_memory(err);
+	}
+	make_build(graph->build, 7);
+	graph->stages = stages;
+	graph->stage_count = 2;
+	*ret = graph;
+	return 0;
+}
+
+void msb_graph_free(struct msb_graph *graph)
+{
+	if (graph)
+		msb_builds_free(graph->build, 1);
+	free(graph);
 }
 
 int msb_export(const char *root, const char *ref, int fd, struct msb_error *err)

@@ -100,6 +100,7 @@ int run_stages(struct session *session, int argc, char **argv);
 int run_log(struct session *session, int argc, char **argv);
 int run_explain(struct session *session, int argc, char **argv);
 int run_debug(struct session *session, int argc, char **argv);
+int run_graph(struct session *session, int argc, char **argv);
 int run_diff(struct session *session, int argc, char **argv);
 int run_cp(struct session *session, int argc, char **argv);
 int run_export(struct session *session, int argc, char **argv);

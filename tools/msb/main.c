@@ -14,6 +14,7 @@ const struct command commands[] = {
 	{"stages", NULL, NULL, "Building", "List the stages of a build", run_stages},
 	{"log", NULL, NULL, "Building", "Show what a step, a stage or a build printed", run_log},
 	{"explain", NULL, NULL, "Building", "Say why steps missed the cache", run_explain},
+	{"graph", NULL, NULL, "Building", "Draw the stages and steps of a build", run_graph},
 
 	{"mount", NULL, NULL, "Looking into trees", "Show stages, images and builds as directories",
 	 run_mount},
