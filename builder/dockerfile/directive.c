@@ -6,7 +6,10 @@
 
 #include "internal.h"
 
-static const char *const directives[] = {"escape", "syntax", "check"};
+enum { ESCAPE, SYNTAX, CHECK, DIRECTIVES };
+
+static const char *const directives[] = {
+	[ESCAPE] = "escape", [SYNTAX] = "syntax", [CHECK] = "check"};
 
 /* "# key = value" to its parts; false for an ordinary comment. */
 static bool split(const char *comment, size_t length, size_t *ret_key, size_t *ret_key_length,
@@ -45,23 +48,27 @@ int directive_read(struct lexer *lexer, const char *comment, size_t length, stru
 	lexer->directives_done = true;
 	if (!split(comment, length, &key, &key_length, &value, &value_length))
 		return 0;
-	for (which = 0; which < 3; which++)
+	for (which = 0; which < DIRECTIVES; which++)
 		if (strlen(directives[which]) == key_length &&
 		    strncasecmp(directives[which], comment + key, key_length) == 0)
 			break;
-	if (which == 3)
+	if (which == DIRECTIVES)
 		return 0;
 	if (lexer->directives_seen & (1u << which))
 		return msb_error_say(err, EINVAL, "only one %s parser directive can be used",
 				     directives[which]);
 	lexer->directives_seen |= 1u << which;
 	lexer->directives_done = false;
-	if (which != 0)
-		return 0;
+	if (which == CHECK) {
+		lexer->check = strndup(comment + value, value_length);
+		return lexer->check ? 1 : msb_error_memory(err);
+	}
+	if (which != ESCAPE)
+		return 1;
 	if (value_length != 1 || !strchr("\\`", comment[value]))
 		return msb_error_say(err, EINVAL,
 				     "invalid escape token '%.*s' does not match ` or \\",
 				     (int)value_length, comment + value);
 	lexer->escape = comment[value];
-	return 0;
+	return 1;
 }

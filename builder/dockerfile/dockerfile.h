@@ -71,11 +71,16 @@ struct instruction {
 	struct heredoc *heredocs;
 	size_t heredoc_count;
 	bool heredoc_alone; /* RUN: the heredoc is the whole command */
+	/* For checks and descriptions: */
+	struct strlist comments; /* the lines directly above, without '#' and outer blanks */
+	bool legacy;             /* ENV, LABEL: "name value" without '=' */
+	bool empty_continuation; /* a blank line stands between its lines */
 };
 
 struct dockerfile {
 	char *name; /* for messages */
 	char escape;
+	char *check; /* value of the "check" directive; NULL: none; owned */
 	struct instruction *instructions;
 	size_t count;
 };

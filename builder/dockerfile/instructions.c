@@ -107,6 +107,7 @@ static int shape_pairs(struct instruction *instruction, char escape, struct msb_
 		size_t name = strcspn(rest, BLANKS);
 
 		value = rest + name + strspn(rest + name, BLANKS);
+		instruction->legacy = true;
 		if (!*value)
 			return msb_error_say(err, EINVAL, "%s must have two arguments",
 					     instruction_name(instruction->kind));

@@ -18,9 +18,15 @@ struct lexer {
 	char escape;
 	bool directives_done; /* only comments before anything else may be directives */
 	unsigned directives_seen;
+	char *check; /* the directive's value; NULL: none; owned */
+	/* Of the instruction read last: */
+	struct strlist comments; /* directly above it, directives left out; owned */
+	bool empty_continuation;
 };
 
 void lexer_init(struct lexer *lexer, const char *text, size_t size, char escape);
+void lexer_done(struct lexer *lexer);
+#define autolexer AUTO(lexer_done) struct lexer
 /* The next instruction as one line, blanks in front gone, and the line where it begins.
  * 1, 0 at the end, or a negative code; ret is owned by the caller. */
 int lexer_next(struct lexer *lexer, char **ret, int *ret_line, struct msb_error *err);
@@ -29,7 +35,8 @@ int lexer_next(struct lexer *lexer, char **ret, int *ret_line, struct msb_error 
 int lexer_line(struct lexer *lexer, const char **ret, size_t *ret_length, size_t *ret_raw,
 	       struct msb_error *err);
 
-/* A comment line, from its '#' on, which may be a parser directive. Changes escape. */
+/* A comment line, from its '#' on, which may be a parser directive: 1, and escape or check are
+ * changed; 0 for any other comment. */
 int directive_read(struct lexer *lexer, const char *comment, size_t length, struct msb_error *err);
 
 /* Finds the "<<NAME" words of text and appends them, without bodies, to instruction.

@@ -4,6 +4,7 @@
  * them. Heredoc bodies bypass all of this: they are read with lexer_line().
  */
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "buffer.h"
@@ -14,6 +15,12 @@ void lexer_init(struct lexer *lexer, const char *text, size_t size, char escape)
 	*lexer = (struct lexer){.text = text, .size = size, .escape = escape};
 	if (size >= 3 && memcmp(text, "\xef\xbb\xbf", 3) == 0)
 		lexer->at = 3;
+}
+
+void lexer_done(struct lexer *lexer)
+{
+	free(lexer->check);
+	strlist_done(&lexer->comments);
 }
 
 int lexer_line(struct lexer *lexer, const char **ret, size_t *ret_length, size_t *ret_raw,
@@ -76,6 +83,7 @@ static int read_continuation(struct lexer *lexer, struct buffer *joined, struct 
 		if (r <= 0)
 			return r;
 		blanks = leading_blanks(line, length);
+		lexer->empty_continuation |= blanks == length;
 		if (blanks == length || line[blanks] == '#')
 			continue;
 		continues = cut_continuation(line, &length, lexer->escape);
@@ -85,8 +93,22 @@ static int read_continuation(struct lexer *lexer, struct buffer *joined, struct 
 	}
 }
 
+/* length: without blanks in front. */
+static int take_comment(struct lexer *lexer, const char *line, size_t length, struct msb_error *err)
+{
+	autofree char *text = NULL;
+	int r = directive_read(lexer, line, length, err);
+
+	if (r != 0)
+		return r < 0 ? r : 0;
+	text = trimmed(line + 1, length - 1);
+	return text && strlist_add(&lexer->comments, text) == 0 ? 0 : msb_error_memory(err);
+}
+
 int lexer_next(struct lexer *lexer, char **ret, int *ret_line, struct msb_error *err)
 {
+	strlist_done(&lexer->comments);
+	lexer->empty_continuation = false;
 	for (;;) {
 		autobuffer joined = {0};
 		const char *line;
@@ -100,14 +122,16 @@ int lexer_next(struct lexer *lexer, char **ret, int *ret_line, struct msb_error 
 		line += blanks;
 		length -= blanks;
 		if (length > 0 && *line == '#') {
-			r = directive_read(lexer, line, length, err);
+			r = take_comment(lexer, line, length, err);
 			if (r < 0)
 				return r;
 			continue;
 		}
 		lexer->directives_done = true;
-		if (length == 0)
+		if (length == 0) {
+			strlist_done(&lexer->comments);
 			continue;
+		}
 		*ret_line = lexer->line;
 		continues = cut_continuation(line, &length, lexer->escape);
 		buffer_append(&joined, line, length);

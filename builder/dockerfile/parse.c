@@ -21,6 +21,7 @@ void instruction_done(struct instruction *instruction)
 	}
 	free(instruction->heredocs);
 	strlist_done(&instruction->args);
+	strlist_done(&instruction->comments);
 	*instruction = (struct instruction){0};
 }
 
@@ -31,6 +32,7 @@ void dockerfile_free(struct dockerfile *dockerfile)
 	for (size_t i = 0; i < dockerfile->count; i++)
 		instruction_done(&dockerfile->instructions[i]);
 	free(dockerfile->instructions);
+	free(dockerfile->check);
 	free(dockerfile->name);
 	free(dockerfile);
 }
@@ -73,8 +75,12 @@ static struct instruction *append_instruction(struct dockerfile *dockerfile, siz
 static int parse_instruction(struct lexer *lexer, const char *line, struct instruction *ret,
 			     struct msb_error *err)
 {
-	int r = instruction_parse(line, lexer->escape, ret, err);
+	int r;
 
+	ret->comments = lexer->comments;
+	lexer->comments = (struct strlist){0};
+	ret->empty_continuation = lexer->empty_continuation;
+	r = instruction_parse(line, lexer->escape, ret, err);
 	if (r < 0)
 		return r;
 	r = heredoc_read(lexer, ret, err);
@@ -107,6 +113,7 @@ static int parse_all(struct lexer *lexer, struct dockerfile *dockerfile, struct 
 			return msb_error_prefix(err, r, "%s:%d", dockerfile->name, at);
 	}
 	dockerfile->escape = lexer->escape;
+	dockerfile->check = steal(&lexer->check);
 	return 0;
 }
 
@@ -166,7 +173,7 @@ int dockerfile_parse(const char *name, const char *text, size_t size, struct doc
 		     struct msb_error *err)
 {
 	AUTO(dockerfile_freep) struct dockerfile *dockerfile = dockerfile_new(name);
-	struct lexer lexer;
+	autolexer lexer = {0};
 	int r;
 
 	if (!dockerfile)
@@ -190,7 +197,7 @@ int dockerfile_parse_trigger(const char *name, int line, const char *text, char 
 {
 	AUTO(dockerfile_freep) struct dockerfile *dockerfile = dockerfile_new(name);
 	enum instruction_kind kind;
-	struct lexer lexer;
+	autolexer lexer = {0};
 	int r;
 
 	if (!dockerfile)

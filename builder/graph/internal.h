@@ -43,6 +43,10 @@ typedef int apply_fn(struct site *site, struct msb_error *err);
 int scope_globals(struct planner *planner, struct msb_error *err);
 int scope_global_arg(struct planner *planner, const struct instruction *instruction,
 		     struct msb_error *err);
+/* Both by themselves, outside of a plan. A malformed default is left out: where it is used, the
+ * plan refuses it. ret is filled even on failure. */
+int scope_read_globals(const struct plan_inputs *inputs, struct strlist *ret,
+		       struct msb_error *err);
 apply_fn scope_arg;
 /* The predefined proxies among the build arguments, in both cases, that env does not hold. */
 int scope_proxies(const struct planner *planner, const struct strlist *env, struct strlist *ret);

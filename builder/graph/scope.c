@@ -141,6 +141,23 @@ int scope_arg(struct site *site, struct msb_error *err)
 	return set_history(site, &history, err);
 }
 
+int scope_read_globals(const struct plan_inputs *inputs, struct strlist *ret, struct msb_error *err)
+{
+	const struct dockerfile *file = inputs->dockerfile;
+	struct planner planner = {.inputs = inputs, .file = file};
+	int r = scope_globals(&planner, err);
+
+	for (size_t i = 0; r == 0 && i < file->count; i++) {
+		if (file->instructions[i].kind != INSTRUCTION_ARG)
+			break;
+		r = scope_global_arg(&planner, &file->instructions[i], err);
+		if (r != -ENOMEM)
+			r = 0;
+	}
+	*ret = planner.globals;
+	return r;
+}
+
 static const char *const proxies[] = {"HTTP_PROXY", "HTTPS_PROXY", "FTP_PROXY", "NO_PROXY",
 				      "ALL_PROXY"};
 

@@ -15,6 +15,15 @@
 #include "golden.h"
 #include "io.h"
 
+enum case_kind { CASE_PARSE, CASE_PLAN, CASE_LINT, CASE_OUTLINE, CASE_KINDS };
+
+static const char *const kinds[] = {
+	[CASE_PARSE] = "parse",
+	[CASE_PLAN] = "plan",
+	[CASE_LINT] = "lint",
+	[CASE_OUTLINE] = "outline",
+};
+
 static int made_plan(const struct dockerfile *dockerfile, const char *args, struct plan **ret,
 		     struct msb_error *err)
 {
