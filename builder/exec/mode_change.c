@@ -73,6 +73,14 @@ static const char *parse_permissions(const char *text, struct mode_clause *claus
 	}
 }
 
+static int malformed(const char *text, struct msb_error *err)
+{
+	return msb_error_say(err, EINVAL,
+			     "invalid mode '%s': expected octal digits up to 7777 or words like "
+			     "u=rwX,go=rX",
+			     text);
+}
+
 int mode_change_parse(const char *text, struct mode_change *ret, struct msb_error *err)
 {
 	struct mode_change change = {0};
@@ -87,25 +95,20 @@ int mode_change_parse(const char *text, struct mode_change *ret, struct msb_erro
 	do {
 		rest = parse_who(rest, &who);
 		if (!*rest || !strchr("+-=", *rest))
-			goto malformed;
+			return malformed(text, err);
 		while (*rest && strchr("+-=", *rest)) {
 			struct mode_clause *clause = &change.clauses[change.count];
 
 			if (change.count++ == MODE_CHANGE_CLAUSES)
-				goto malformed;
+				return malformed(text, err);
 			*clause = (struct mode_clause){.who = who, .operation = *rest};
 			rest = parse_permissions(rest + 1, clause);
 		}
 	} while (*rest++ == ',');
 	if (rest[-1] != '\0')
-		goto malformed;
+		return malformed(text, err);
 	*ret = change;
 	return 0;
-malformed:
-	return msb_error_say(err, EINVAL,
-			     "invalid mode '%s': expected octal digits up to 7777 or words like "
-			     "u=rwX,go=rX",
-			     text);
 }
 
 /* The bits of one class, repeated for all three. */
