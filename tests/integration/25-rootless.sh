@@ -68,6 +68,32 @@ contains err 'exit code: 3'
 as_user 666 msb cp broken:/half - | tar -xO >out
 same half "$(cat out)"
 
+it "writes outputs that are the user's own, with the owners of the image in archives"
+as_user 666 msb build -q --ulimit nofile=100 -o home/out.d -o type=tar,dest=home/out.tar ctx >out
+same "54321:54321" "$(stat -c %u:%g home/out.d home/out.d/owner home/out.tar | sort -u)"
+same 5:6 "$(tar --numeric-owner -xOf home/out.tar ./owner)"
+as_user 666 msb export 1 | tar --numeric-owner -t | sort >wanted
+tar --numeric-owner -tf home/out.tar | sort | cmp - wanted
+
+it "builds from standard input and from a repository"
+cp -a ctx home/repository
+# shellcheck disable=SC2016 # expanded inside
+as_user 666 bash -euc 'cd "$HOME/repository"
+    git init -q . && git add -A
+    git -c user.name=x -c user.email=x@example.org commit -qm all
+    git daemon --reuseaddr --listen=127.0.0.1 --port="$1" --export-all \
+        --base-path="$HOME" --log-destination=none &
+    for ((i = 0; i < 50; i++)); do
+        git ls-remote -q "git://127.0.0.1:$1/repository" >/dev/null 2>&1 && break
+        sleep 0.1
+    done
+    msb build -q -t cloned "git://127.0.0.1:$1/repository" || status=$?
+    kill $!
+    tar -c . | msb build -q -t piped -
+    exit "${status:-0}"' bash "$((20000 + RANDOM % 20000))" >out
+as_user 666 msb cp image:cloned:/owner - | tar -xO >out
+same 5:6 "$(cat out)"
+
 it "mounts for its user"
 # shellcheck disable=SC2016 # expanded inside
 as_user 666 bash -euc 'mkdir "$HOME/mnt" && msb mount "$HOME/mnt" &&
