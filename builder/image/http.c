@@ -324,7 +324,9 @@ static void set_options(CURL *handle, struct transfer *transfer, struct curl_sli
 	curl_easy_setopt(handle, CURLOPT_ERRORBUFFER, transfer->message);
 	curl_easy_setopt(handle, CURLOPT_CONNECTTIMEOUT, CONNECT_TIME);
 	curl_easy_setopt(handle, CURLOPT_LOW_SPEED_LIMIT, SLOWEST);
-	curl_easy_setopt(handle, CURLOPT_LOW_SPEED_TIME, (long)transfer->http->stall);
+	/* Who has received much may need a while before he says so. */
+	curl_easy_setopt(handle, CURLOPT_LOW_SPEED_TIME,
+			 (long)transfer->http->stall * (request->body ? 5 : 1));
 	curl_easy_setopt(handle, CURLOPT_BUFFERSIZE, PIECE);
 	curl_easy_setopt(handle, CURLOPT_UPLOAD_BUFFERSIZE, PIECE);
 	curl_easy_setopt(handle, CURLOPT_HEADERFUNCTION, on_header);

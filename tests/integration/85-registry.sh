@@ -161,8 +161,11 @@ for how in zstd none gzip; do
 done
 export MSB_ROOT=$work/store
 echo level >ctx/file
-build -t "$plain/compressed:level"
+build -t "$plain/compressed:level" --annotation from=here
 refuses 1 'between 1 and 9' msb push --compression-level 12 "$plain/compressed:level"
+msb push -q --compression-level 9 "$plain/compressed:level" >out
+same here "$(skopeo inspect --raw --tls-verify=false "docker://$plain/compressed:level" |
+    jq -r .annotations.from)"
 
 it "sends a large blob in pieces"
 head -c 5000000 /dev/urandom >ctx/file
@@ -290,7 +293,7 @@ for kind in good flaky cut stubborn; do
     timeout 60 msb pull -q "$bad/$kind/image" >out
     same "$wanted" "$(id_of "$bad/$kind/image")"
 done
-contains bad/log '/cut/.* bytes=[0-9]+-'
+contains bad/log '/cut/.* bytes=[0-9]+- -$'
 
 # nothing_left: a failure leaves neither image nor layer.
 nothing_left() {
@@ -335,6 +338,27 @@ msb login -u user --password-stdin "$bad" <<<secret >out
 MSB_ROOT=$work/token msb pull -q "$bad/token/image" >out
 same "$wanted" "$(MSB_ROOT=$work/token id_of "$bad/token/image")"
 contains bad/log 'GET /token\?service=test&scope=repository%3Atoken%2Fimage%3Apull'
+
+it "finds this machine's image among several"
+cp bad/manifests/latest "bad/manifests/${manifest/:/_}"
+jq -c --arg digest "$manifest" --argjson size "$(stat -c %s bad/manifests/latest)" \
+    --arg machine "$(msb inspect image | jq -r '.[0].Architecture')" -n '
+    {schemaVersion: 2, mediaType: "application/vnd.oci.image.index.v1+json", manifests: [
+        {mediaType: "application/vnd.oci.image.manifest.v1+json", size: 1,
+            digest: ("sha256:" + ("0" * 64)), platform: {os: "linux", architecture: "other"}},
+        {mediaType: "application/vnd.oci.image.manifest.v1+json", size: $size,
+            digest: $digest, platform: {os: "linux", architecture: $machine}}]}' |
+    tr -d '\n' >bad/manifests/multi
+MSB_ROOT=$work/multi msb pull "$bad/good/image:multi" >out
+contains out "^Digest: sha256:$(sha256sum <bad/manifests/multi | cut -d ' ' -f 1)$"
+same "$wanted" "$(MSB_ROOT=$work/multi id_of "$bad/good/image:multi")"
+refuses 1 'not for linux/s390x' msb pull -q --platform linux/s390x "$bad/good/image:multi"
+
+it "takes no proof to another host"
+MSB_ROOT=$work/away msb pull -q "$bad/away/image" >out
+contains bad/log 'GET /v2/away/image/blobs/.* proof$'
+contains bad/log 'GET /v2/good/away/blobs/.* -$'
+lacks bad/log 'GET /v2/good/away/blobs/.* proof$'
 
 it "never says what is secret"
 refuses 1 'does not allow it' msb pull -q "$bad/echo/image"

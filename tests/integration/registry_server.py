@@ -18,6 +18,7 @@ first component says what goes wrong:
   slow        blobs trickle
   large       a manifest that does not end
   token       asks for a bearer token, from /token, where user:secret is wanted
+  away        wants a password, and redirects blobs to another host's good
   echo        refuses, and repeats what it was sent
 """
 
@@ -39,7 +40,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
     def log_message(self, *args):
         with open(os.path.join(STORE, "log"), "a") as log:
-            log.write("%s %s %s\n" % (self.command, self.path, self.headers.get("Range", "-")))
+            log.write("%s %s %s %s\n" % (self.command, self.path, self.headers.get("Range", "-"),
+                                         "proof" if "Authorization" in self.headers else "-"))
 
     def answer(self, status, body=b"", headers=()):
         self.log_message()
@@ -82,7 +84,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
             sent = self.headers["Authorization"]
             plain = base64.b64decode(sent.split()[1]).decode()
             self.complain(403, "you sent %s which is %s" % (sent, plain.split(":")[1]))
-        elif kind == "echo":
+        elif kind in ("echo", "away") and "Authorization" not in self.headers:
             self.complain(401, "who", [("WWW-Authenticate", 'Basic realm="echo"')])
         elif kind == "token" and self.headers.get("Authorization") != "Bearer somebody":
             self.complain(401, "token", [("WWW-Authenticate", self.challenge())])
@@ -126,6 +128,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def blob(self, parts):
         kind, digest = parts[2], parts[-1].split("?")[0]
         path = os.path.join(STORE, "blobs", digest.replace(":", "_"))
+        if kind == "away":
+            away = "http://localhost:%d/v2/good/away/blobs/%s" % (server.server_port, digest)
+            return self.answer(307, b"", [("Location", away)])
         if kind == "loop":
             return self.answer(307, b"", [("Location", self.path + "?again")])
         if not os.path.exists(path):
