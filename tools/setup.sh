@@ -17,6 +17,7 @@ test_packages=(procps
     runc rsync attr acl jq zstd xz-utils bzip2 sqlite3 libcap2-bin e2fsprogs
     mount python3 clang-format shellcheck
     docker.io
+    docker-registry apache2-utils skopeo openssl
 )
 
 attempts=5

@@ -3,10 +3,13 @@
 #include <string.h>
 
 #include "base_images.h"
+#include "buffer.h"
+#include "reference.h"
+#include "registry.h"
 
-void base_images_init(struct base_images *images, struct msb_store *store)
+void base_images_init(struct base_images *images, const struct base_image_source *source)
 {
-	*images = (struct base_images){.store = store};
+	*images = (struct base_images){.source = *source};
 	pthread_mutex_init(&images->lock, NULL);
 }
 
@@ -21,6 +24,67 @@ static void base_image_free(struct base_image *base)
 }
 DEFINE_AUTO(struct base_image, base_image_free)
 
+/* One line for each image that comes from outside. */
+static void tell_pull(void *context, const struct msb_transfer *transfer)
+{
+	struct base_images *images = context;
+	autofree char *familiar = NULL, *text = NULL;
+
+	if (transfer->state != MSB_TRANSFER_BEGIN)
+		return;
+	familiar = reference_familiar(transfer->image);
+	text = familiar ? buffer_format("pulling %s", familiar) : NULL;
+	if (text)
+		events_begin(images->source.events,
+			     (struct msb_event){.kind = MSB_EVENT_NOTE, .stage = "", .text = text});
+}
+
+/* What a registry can be asked for; an ID names what is here or nowhere. */
+static bool is_name(const char *reference)
+{
+	autofree char *name = NULL;
+
+	return strncmp(reference, "sha256:", 7) != 0 &&
+	       reference_normalize(reference, &name, NULL) >= 0;
+}
+
+static int pull(struct base_images *images, const char *reference, struct msb_error *err)
+{
+	const struct msb_pull_options options = {.name = reference};
+	struct msb_pull_result result;
+
+	return image_pull(images->source.writer, &options, tell_pull, images, &result, err);
+}
+
+static int not_here(const char *reference, int code, const struct msb_error *why,
+		    struct msb_error *err)
+{
+	return msb_error_say(err, code,
+			     "image '%s' is not in the store, and not to be had (bring it in with "
+			     "'msb load -i FILE' or 'msb import FILE %s'): %s",
+			     reference, reference, why->text);
+}
+
+/* The image's record, fetched where it is missing, or in any case where the build says so. */
+static int find_record(struct base_images *images, const char *reference, struct msb_image **ret,
+		       struct msb_error *err)
+{
+	struct msb_error why = {0};
+	int r;
+
+	if (images->source.pull && is_name(reference)) {
+		r = pull(images, reference, err);
+		if (r < 0)
+			return r;
+	}
+	r = image_find(images->source.store, reference, ret, err);
+	if (r != -ENOENT || !is_name(reference))
+		return r;
+	r = pull(images, reference, &why);
+	return r < 0 ? not_here(reference, r, &why, err)
+		     : image_find(images->source.store, reference, ret, err);
+}
+
 static int look_up(struct base_images *images, const char *reference, struct base_image **ret,
 		   struct msb_error *err)
 {
@@ -33,15 +97,10 @@ static int look_up(struct base_images *images, const char *reference, struct bas
 	base->reference = strdup(reference);
 	if (!base->reference)
 		return msb_error_memory(err);
-	r = image_find(images->store, reference, &base->record, err);
-	if (r == -ENOENT)
-		return msb_error_say(err, ENOENT,
-				     "image '%s' is not in the store (bring it in with "
-				     "'msb load -i FILE' or 'msb import FILE %s')",
-				     reference, reference);
+	r = find_record(images, reference, &base->record, err);
 	if (r < 0)
 		return r;
-	r = image_get(images->store, base->record, &base->image, err);
+	r = image_get(images->source.store, base->record, &base->image, err);
 	if (r < 0)
 		return r;
 	items = reallocarray(images->items, images->count + 1, sizeof(struct base_image *));

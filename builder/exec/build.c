@@ -306,7 +306,12 @@ int exec_build(const struct exec_request *request, struct msb_build_result *ret,
 
 	*ret = (struct msb_build_result){0};
 	events_init(&build.events, request->event, request->context);
-	base_images_init(&build.images, request->store);
+	base_images_init(&build.images, &(const struct base_image_source){
+						.store = request->store,
+						.writer = request->writer,
+						.events = &build.events,
+						.pull = request->options->pull,
+					});
 	r = prepare(&build, err);
 	if (r >= 0)
 		r = describe(&build, err);

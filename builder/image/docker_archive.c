@@ -50,8 +50,8 @@ static int load_docker_entry(struct load *load, json_t *entry, struct incoming *
 		r = msb_error_say(err, EBADMSG, "'%s' has another number of layers than it names",
 				  config);
 	for (size_t i = 0; r >= 0 && i < layers.count; i++)
-		r = incoming_load_layer(load, incoming, i, layers.items[i], NULL, err);
-	return r < 0 ? r : incoming_publish(load, incoming, err);
+		r = load_layer(load, incoming, i, layers.items[i], NULL, err);
+	return r < 0 ? r : load_publish(load, incoming, err);
 }
 
 int load_docker(struct load *load, struct msb_error *err)
@@ -63,7 +63,7 @@ int load_docker(struct load *load, struct msb_error *err)
 		return msb_error_say(err, EBADMSG, "manifest.json is no list of images");
 	json_array_foreach(load->docker, i, entry)
 	{
-		autoincoming incoming = {0};
+		autoincoming incoming = {.writer = load->writer};
 		int r = load_docker_entry(load, entry, &incoming, err);
 
 		if (r < 0)

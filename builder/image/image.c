@@ -28,8 +28,9 @@ static int describe_layer(struct msb_store *store, const struct layer_record *la
 		return msb_error_prefix(err, r, "layer of the image");
 	ret->digest = layer->blob;
 	ret->size = location.size;
-	memcpy(ret->media_type, layer->media_type, sizeof(ret->media_type));
-	ret->media_type[sizeof(ret->media_type) - 1] = '\0';
+	/* The manifest will be OCI's, whoever brought the layer. */
+	snprintf(ret->media_type, sizeof(ret->media_type), "%s",
+		 media_type_of_oci(layer->media_type));
 	return 0;
 }
 

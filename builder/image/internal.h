@@ -51,8 +51,17 @@ int config_from_json(json_t *json, struct config *ret, struct msb_error *err);
 /* platform.c: this machine in OCI's words. */
 const char *platform_architecture(void);
 const char *platform_variant(void); /* "" for none */
-/* True when an image of that platform (NULL: not said) is one for this machine. */
-bool platform_fits(const char *os, const char *architecture, const char *variant);
+struct platform {
+	char os[32], architecture[32], variant[32]; /* variant "": none, or any */
+};
+#define PLATFORM_TEXT 100
+struct platform platform_here(void);
+/* "linux/arm/v7". -EINVAL. */
+int platform_parse(const char *text, struct platform *ret, struct msb_error *err);
+char *platform_format(const struct platform *platform, char text[PLATFORM_TEXT]);
+/* True when an image of that platform (NULL: not said) is one for the wanted machine. */
+bool platform_fits(const struct platform *wanted, const char *os, const char *architecture,
+		   const char *variant);
 
 /* manifest.c */
 #define MEDIA_MANIFEST     "application/vnd.oci.image.manifest.v1+json"
@@ -78,10 +87,26 @@ struct manifest {
 };
 int manifest_decode(const char *text, size_t size, struct manifest *ret, struct msb_error *err);
 int manifest_encode(const struct manifest *manifest, char **ret, struct msb_error *err);
+/* The same manifest with other layers, as one of OCI's; what else it says stays. */
+int manifest_with_layers(const char *text, size_t size, const struct descriptor *layers,
+			 size_t count, char **ret, struct msb_error *err);
 int descriptor_from_json(json_t *json, struct descriptor *ret, struct msb_error *err);
+/* Docker's name of a layer's type as OCI has it; others are returned as they are. */
+const char *media_type_of_oci(const char *media_type);
 json_t *descriptor_to_json(const struct descriptor *descriptor);
 void manifest_done(struct manifest *manifest);
 #define automanifest __attribute__((cleanup(manifest_done))) struct manifest
+
+/* index.c: an image for several machines is a list of descriptors. */
+bool index_is(const char *media_type);
+/* Whether an entry says for what it is, and whether that is the wanted machine. */
+int index_platform(json_t *entry, const struct platform *wanted, bool *ret_said, bool *ret_fits,
+		   struct msb_error *err);
+/* What builders attach to an image: provenance and the like. */
+bool index_is_attachment(json_t *entry);
+/* The first that fits. -ENOENT. */
+int index_choose(json_t *index, const struct platform *wanted, struct descriptor *ret,
+		 struct msb_error *err);
 
 /* image.c: image_put() for documents whose bytes must stay as they are. manifest NULL: one is
  * made from the layers. */
@@ -99,9 +124,46 @@ struct layer_input {
 	struct msb_digest digest; /* that it must have */
 	struct msb_digest diff_id;
 	const char *media_type; /* NULL: told from its first bytes */
+	uint64_t limit;         /* bytes it may unpack to; 0: the most that any may */
 };
 int layer_load(struct store_writer *writer, const struct msb_digest *parent,
 	       struct layer_input *input, struct layer_record *ret, struct msb_error *err);
+
+/* incoming.c: one image on its way into the store, whoever brings it. Zeros are a good beginning.
+ */
+struct incoming {
+	struct store_writer *writer;    /* borrowed */
+	struct buffer config, manifest; /* the documents as they came; manifest may be empty */
+	struct image image;
+	struct layer_record *layers; /* owned; one a diff ID */
+	bool *fresh;                 /* owned; not known to the store before */
+	struct strlist names;        /* normalized; none: untagged */
+	uint64_t limit;              /* bytes a layer may unpack to; 0: what LAYER_MAX says */
+};
+void incoming_done(struct incoming *incoming);
+#define autoincoming __attribute__((cleanup(incoming_done))) struct incoming
+/* Decodes the config, which must be there. */
+int incoming_decode(struct incoming *incoming, struct msb_error *err);
+/* Asks the store for the layer at index, those below being there. -ENOENT without a message. */
+int incoming_find_layer(struct incoming *incoming, size_t index, struct msb_error *err);
+/* Unpacks it; diff_id is filled in here. */
+int incoming_load_layer(struct incoming *incoming, size_t index, struct layer_input *input,
+			struct msb_error *err);
+/* With all layers there: documents, layers and names in one transaction. The record, owned by the
+ * caller, has no name. */
+int incoming_publish(struct incoming *incoming, struct msb_image **ret, struct msb_error *err);
+
+/* blob_source.c: a blob of the store as a source, from its beginning. */
+struct blob_source {
+	struct msb_store *store; /* borrowed */
+	struct msb_digest digest;
+	struct msb_location location;
+	uint64_t at;
+};
+/* -ENOENT when the store has no such blob. */
+int blob_source_init(struct blob_source *blob, struct msb_store *store,
+		     const struct msb_digest *digest, struct msb_error *err);
+struct layer_source blob_source(struct blob_source *blob);
 
 /* archive.c: the members of an image archive or layout, by name. */
 struct archive;

@@ -77,14 +77,14 @@ static int load_manifest(struct load *load, const struct descriptor *descriptor,
 		char name[96];
 
 		blob_name(&manifest.layers[i].digest, name);
-		r = incoming_load_layer(load, incoming, i, name, &manifest.layers[i], err);
+		r = load_layer(load, incoming, i, name, &manifest.layers[i], err);
 		same = same && layer->has_blob &&
 		       msb_digest_equal(&layer->blob, &manifest.layers[i].digest);
 	}
 	/* A layer that was here in another form: a manifest that names this one. */
 	if (!same)
 		incoming->manifest.size = 0;
-	return r < 0 ? r : incoming_publish(load, incoming, err);
+	return r < 0 ? r : load_publish(load, incoming, err);
 }
 
 /* A name of the archive's own choosing: a whole one, not the tag alone that some tools write. */
@@ -108,40 +108,6 @@ static int name_from_annotations(json_t *json, struct incoming *ret, struct msb_
 	return 0;
 }
 
-static int take_platform(json_t *json, bool *ret_said, bool *ret_fits, struct msb_error *err)
-{
-	autofree char *os = NULL, *architecture = NULL, *variant = NULL;
-	json_t *platform;
-	int r = json_take_object(json, "platform", &platform, err);
-
-	if (r >= 0)
-		r = json_take_string(platform, "os", &os, err);
-	if (r >= 0)
-		r = json_take_string(platform, "architecture", &architecture, err);
-	if (r >= 0)
-		r = json_take_string(platform, "variant", &variant, err);
-	if (r < 0)
-		return r;
-	*ret_said = platform != NULL;
-	*ret_fits = platform_fits(os, architecture, variant);
-	return 0;
-}
-
-/* What builders attach to an image: provenance and the like. */
-static bool is_attachment(json_t *json)
-{
-	json_t *platform = json_object_get(json, "platform");
-	const char *os = json_string_value(json_object_get(platform, "os"));
-
-	return json_object_get(json_object_get(json, "annotations"), "vnd.docker.reference.type") ||
-	       (os && strcmp(os, "unknown") == 0);
-}
-
-static bool is_index(const char *media_type)
-{
-	return strcmp(media_type, MEDIA_INDEX) == 0 || strcmp(media_type, MEDIA_DOCKER_LIST) == 0;
-}
-
 static int load_index(struct load *load, json_t *index, const struct strlist *names, unsigned depth,
 		      struct msb_error *err);
 
@@ -163,7 +129,7 @@ static int load_nested(struct load *load, const struct descriptor *descriptor,
 static int load_descriptor(struct load *load, json_t *json, const struct strlist *names,
 			   unsigned depth, struct msb_error *err)
 {
-	autoincoming incoming = {0};
+	autoincoming incoming = {.writer = load->writer};
 	struct descriptor descriptor;
 	int r = descriptor_from_json(json, &descriptor, err);
 
@@ -173,7 +139,7 @@ static int load_descriptor(struct load *load, json_t *json, const struct strlist
 		r = msb_error_memory(err);
 	if (r >= 0 && ++load->images > MOST_IMAGES)
 		r = msb_error_say(err, EBADMSG, "more than %d images", MOST_IMAGES);
-	if (r >= 0 && is_index(descriptor.media_type))
+	if (r >= 0 && index_is(descriptor.media_type))
 		r = load_nested(load, &descriptor, &incoming.names, depth, err);
 	else if (r >= 0)
 		r = load_manifest(load, &descriptor, &incoming, err);
@@ -185,7 +151,8 @@ static int load_descriptor(struct load *load, json_t *json, const struct strlist
 static int load_index(struct load *load, json_t *index, const struct strlist *names, unsigned depth,
 		      struct msb_error *err)
 {
-	json_t *list, *item;
+	const struct platform here = platform_here();
+	json_t *list = NULL, *item;
 	bool some_fit = false, said, fits;
 	size_t i, count = 0;
 	int r = json_take_array(index, "manifests", &list, err);
@@ -193,8 +160,8 @@ static int load_index(struct load *load, json_t *index, const struct strlist *na
 	json_array_foreach(list, i, item)
 	{
 		if (r >= 0)
-			r = take_platform(item, &said, &fits, err);
-		if (r >= 0 && !is_attachment(item)) {
+			r = index_platform(item, &here, &said, &fits, err);
+		if (r >= 0 && !index_is_attachment(item)) {
 			some_fit = some_fit || (said && fits);
 			count++;
 		}
@@ -205,10 +172,10 @@ static int load_index(struct load *load, json_t *index, const struct strlist *na
 	json_array_foreach(list, i, item)
 	{
 		if (r >= 0)
-			r = take_platform(item, &said, &fits, err);
+			r = index_platform(item, &here, &said, &fits, err);
 		if (r < 0)
 			return r;
-		if (is_attachment(item) || (some_fit && said && !fits))
+		if (index_is_attachment(item) || (some_fit && said && !fits))
 			continue;
 		r = load_descriptor(load, item, names, depth, err);
 		if (r >= 0 && depth > 0 && some_fit)
@@ -256,7 +223,7 @@ static json_t *matching(json_t *index, const char *tag, size_t *ret_count)
 	*ret_count = 0;
 	json_array_foreach(list, i, item)
 	{
-		if (is_attachment(item) || (tag && !answers_to(item, tag)))
+		if (index_is_attachment(item) || (tag && !answers_to(item, tag)))
 			continue;
 		if (!last ||
 		    !json_equal(json_object_get(last, "digest"), json_object_get(item, "digest")))

@@ -8,38 +8,12 @@
 #include "load.h"
 #include "reference.h"
 
-void incoming_done(struct incoming *incoming)
+int load_layer(struct load *load, struct incoming *incoming, size_t index, const char *name,
+	       const struct descriptor *descriptor, struct msb_error *err)
 {
-	buffer_done(&incoming->config);
-	buffer_done(&incoming->manifest);
-	image_done(&incoming->image);
-	free(incoming->layers);
-	free(incoming->fresh);
-	strlist_done(&incoming->names);
-}
-
-int incoming_decode(struct incoming *incoming, struct msb_error *err)
-{
-	int r = image_decode(document_text(&incoming->config), incoming->config.size,
-			     &incoming->image, err);
-
-	if (r < 0)
-		return r;
-	incoming->layers = calloc(incoming->image.layer_count + 1, sizeof(*incoming->layers));
-	incoming->fresh = calloc(incoming->image.layer_count + 1, sizeof(*incoming->fresh));
-	return incoming->layers && incoming->fresh ? 0 : msb_error_memory(err);
-}
-
-int incoming_load_layer(struct load *load, struct incoming *incoming, size_t index,
-			const char *name, const struct descriptor *descriptor,
-			struct msb_error *err)
-{
-	static const struct msb_digest none;
-	const struct msb_digest *parent = index > 0 ? &incoming->layers[index - 1].tree : NULL;
-	struct layer_input input = {.diff_id = incoming->image.diff_ids[index]};
+	struct layer_input input = {0};
 	automember member = {.own = -1};
-	int r = store_layer_find_diff(load->writer, parent ? parent : &none, &input.diff_id,
-				      &incoming->layers[index], err);
+	int r = incoming_find_layer(incoming, index, err);
 
 	if (r != -ENOENT)
 		return r;
@@ -56,57 +30,7 @@ int incoming_load_layer(struct load *load, struct incoming *incoming, size_t ind
 		input.digest = descriptor->digest;
 		input.media_type = descriptor->media_type;
 	}
-	incoming->fresh[index] = true;
-	return layer_load(load->writer, parent, &input, &incoming->layers[index], err);
-}
-
-static int tree_of(struct load *load, const struct incoming *incoming, struct msb_digest *ret,
-		   struct msb_error *err)
-{
-	AUTO(tree_edit_freep) struct tree_edit *edit = NULL;
-	int r;
-
-	if (incoming->image.layer_count > 0) {
-		*ret = incoming->layers[incoming->image.layer_count - 1].tree;
-		return 0;
-	}
-	r = tree_edit_new(store_writer_store(load->writer), NULL, &edit, err);
-	return r < 0 ? r : edit_commit(edit, load->writer, ret, err);
-}
-
-static int set_names(struct load *load, const struct incoming *incoming, struct msb_image *record,
-		     struct msb_error *err)
-{
-	char *kept = record->name;
-	int r = 0;
-
-	if (incoming->names.count == 0)
-		return store_set_image(load->writer, record, err);
-	for (size_t i = 0; r >= 0 && i < incoming->names.count; i++) {
-		record->name = incoming->names.items[i];
-		r = store_set_image(load->writer, record, err);
-	}
-	record->name = kept;
-	return r;
-}
-
-static int commit_image(struct load *load, const struct incoming *incoming,
-			struct msb_image *record, struct msb_error *err)
-{
-	int r = store_begin(load->writer, err);
-
-	if (r < 0)
-		return r;
-	for (size_t i = 0; r >= 0 && i < incoming->image.layer_count; i++)
-		if (incoming->fresh[i])
-			r = store_layer_set(load->writer, &incoming->layers[i], err);
-	if (r >= 0)
-		r = set_names(load, incoming, record, err);
-	if (r < 0) {
-		store_rollback(load->writer);
-		return r;
-	}
-	return store_commit(load->writer, err);
+	return incoming_load_layer(incoming, index, &input, err);
 }
 
 static int tell(struct load *load, const struct incoming *incoming, struct msb_image *record)
@@ -124,24 +48,14 @@ static int tell(struct load *load, const struct incoming *incoming, struct msb_i
 	return r;
 }
 
-int incoming_publish(struct load *load, struct incoming *incoming, struct msb_error *err)
+int load_publish(struct load *load, struct incoming *incoming, struct msb_error *err)
 {
 	struct msb_image *record = NULL;
-	bool has_manifest = incoming->manifest.size > 0;
-	struct msb_digest tree;
-	int r = tree_of(load, incoming, &tree, err);
+	int r = incoming_publish(incoming, &record, err);
 
 	if (r >= 0)
-		r = image_put_documents(load->writer, document_text(&incoming->config),
-					incoming->config.size,
-					has_manifest ? document_text(&incoming->manifest) : NULL,
-					incoming->manifest.size, &incoming->image, incoming->layers,
-					&tree, NULL, &record, err);
-	if (r >= 0)
-		r = commit_image(load, incoming, record, err);
-	if (r >= 0)
 		r = tell(load, incoming, record);
-	msb_images_free(record, 1);
+	msb_images_free(record, record ? 1 : 0);
 	return r;
 }
 

@@ -17,30 +17,15 @@ struct load {
 	const char *tag; /* then: which, or NULL */
 };
 
-/* One image on its way into the store. */
-struct incoming {
-	struct buffer config, manifest; /* the documents as they came; manifest may be empty */
-	struct image image;
-	struct layer_record *layers; /* owned; one a diff ID */
-	bool *fresh;                 /* owned; not known to the store before */
-	struct strlist names;        /* normalized; none: untagged */
-};
-
-void incoming_done(struct incoming *incoming);
-#define autoincoming __attribute__((cleanup(incoming_done))) struct incoming
-
-/* The first step: config holds the document, and image and layers are filled in from it. */
-int incoming_decode(struct incoming *incoming, struct msb_error *err);
 /* For every layer, lowest first: from member `name` unless the store has it. descriptor NULL:
  * nothing more is known of it. */
-int incoming_load_layer(struct load *load, struct incoming *incoming, size_t index,
-			const char *name, const struct descriptor *descriptor,
-			struct msb_error *err);
+int load_layer(struct load *load, struct incoming *incoming, size_t index, const char *name,
+	       const struct descriptor *descriptor, struct msb_error *err);
 int incoming_add_name(struct incoming *incoming, const char *text, struct msb_error *err);
 /* The names in an entry of manifest.json. */
 int incoming_add_tags(struct incoming *incoming, json_t *entry, struct msb_error *err);
 /* The last step: all of it becomes visible at once, and the caller is told. */
-int incoming_publish(struct load *load, struct incoming *incoming, struct msb_error *err);
+int load_publish(struct load *load, struct incoming *incoming, struct msb_error *err);
 
 /* docker_archive.c: every image of load->docker. */
 int load_docker(struct load *load, struct msb_error *err);

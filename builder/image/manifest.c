@@ -33,6 +33,20 @@ int descriptor_from_json(json_t *json, struct descriptor *ret, struct msb_error 
 	return 0;
 }
 
+const char *media_type_of_oci(const char *media_type)
+{
+	static const char *const same[][2] = {
+		{"application/vnd.docker.image.rootfs.diff.tar.gzip", MEDIA_LAYER_GZIP},
+		{"application/vnd.docker.image.rootfs.diff.tar.zstd", MEDIA_LAYER_ZSTD},
+		{"application/vnd.docker.image.rootfs.diff.tar", MEDIA_LAYER},
+	};
+
+	for (size_t i = 0; i < sizeof(same) / sizeof(same[0]); i++)
+		if (strcmp(media_type, same[i][0]) == 0)
+			return same[i][1];
+	return media_type;
+}
+
 json_t *descriptor_to_json(const struct descriptor *descriptor)
 {
 	json_auto_t *json = json_object();
@@ -125,6 +139,26 @@ int manifest_encode(const struct manifest *manifest, char **ret, struct msb_erro
 	for (size_t i = 0; complete && i < manifest->layer_count; i++)
 		complete = json_array_append_new(layers,
 						 descriptor_to_json(&manifest->layers[i])) == 0;
+	return json_text(json, complete, "the image's manifest", ret, err);
+}
+
+int manifest_with_layers(const char *text, size_t size, const struct descriptor *layers,
+			 size_t count, char **ret, struct msb_error *err)
+{
+	json_auto_t *json = NULL;
+	json_t *list = json_array();
+	bool complete = true;
+	int r = json_parse(text, size, "the image's manifest", &json, err);
+
+	for (size_t i = 0; r >= 0 && complete && i < count; i++)
+		complete = json_array_append_new(list, descriptor_to_json(&layers[i])) == 0;
+	if (r < 0) {
+		json_decref(list);
+		return r;
+	}
+	complete = json_put(json, "layers", list) && complete &&
+		   json_put_text(json, "mediaType", MEDIA_MANIFEST) &&
+		   json_put_text(json_object_get(json, "config"), "mediaType", MEDIA_CONFIG);
 	return json_text(json, complete, "the image's manifest", ret, err);
 }
 

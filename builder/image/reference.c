@@ -274,3 +274,30 @@ int reference_split(const char *normalized, char **ret_repository, char **ret_ta
 	*ret_tag = steal(&tag);
 	return 0;
 }
+
+void reference_place_done(struct reference_place *place)
+{
+	free(place->domain);
+	free(place->repository);
+	free(place->version);
+	*place = (struct reference_place){0};
+}
+
+int reference_place(const char *normalized, struct reference_place *ret, struct msb_error *err)
+{
+	const char *path = strchr(normalized, '/'), *mark = strchr(normalized, '@');
+	autoplace place = {.by_digest = mark != NULL};
+
+	if (!mark)
+		mark = strrchr(normalized, ':');
+	if (!path || !mark || mark < path)
+		return msb_error_say(err, EINVAL, "'%s' has neither tag nor digest", normalized);
+	place.domain = strndup(normalized, (size_t)(path - normalized));
+	place.repository = strndup(path + 1, (size_t)(mark - path - 1));
+	place.version = strdup(mark + 1);
+	if (!place.domain || !place.repository || !place.version)
+		return msb_error_memory(err);
+	*ret = place;
+	place = (struct reference_place){0};
+	return 0;
+}

@@ -75,7 +75,7 @@ static int unpack_tee(struct store_writer *writer, const struct msb_digest *pare
 	struct layer_source source = {read_tee, tee};
 	struct layer_unpack_options options = {
 		.whiteouts = true,
-		.limit = LAYER_MAX,
+		.limit = tee->input->limit ? tee->input->limit : LAYER_MAX,
 		.want_diff_id = true,
 	};
 	int r = tree_edit_new(store_writer_store(writer), parent, &edit, err);

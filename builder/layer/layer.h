@@ -93,6 +93,21 @@ int layer_digest(struct msb_store *store, const struct msb_digest *parent,
 		 const struct msb_digest *tree, struct msb_digest *ret_diff_id, uint64_t *ret_size,
 		 struct msb_error *err);
 
+/* Compresses what is written to its sink and passes it on. The same bytes, compression and level
+ * always give the same result. */
+enum layer_compression {
+	LAYER_GZIP, /* levels 1 to 9 */
+	LAYER_ZSTD, /* 1 to 19 */
+};
+struct layer_encoder;
+/* level 0: the default. -EINVAL for one that the compression does not have. */
+int layer_encoder_new(enum layer_compression how, int level, const struct layer_sink *sink,
+		      struct layer_encoder **ret, struct msb_error *err);
+struct layer_sink layer_encoder_sink(struct layer_encoder *encoder); /* borrowed from it */
+int layer_encoder_finish(struct layer_encoder *encoder, struct msb_error *err);
+void layer_encoder_free(struct layer_encoder *encoder);
+DEFINE_AUTO(struct layer_encoder, layer_encoder_free)
+
 /* A whole tree as a plain tar, for export: no whiteouts, paths below "./". */
 int layer_export(struct msb_store *store, const struct msb_digest *tree,
 		 const struct layer_sink *sink, struct msb_error *err);

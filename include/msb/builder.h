@@ -45,6 +45,7 @@ struct msb_build_options {
 	const char *platform;  /* NULL: this machine's */
 	const char *network;   /* of RUN: NULL or "default", "host", "none" */
 	bool no_cache;
+	bool pull;    /* ask the registry for base images also where they are in the store */
 	bool explain; /* a note for each step that missed the cache: what differed */
 	size_t jobs;  /* stages built at once; 0: one a core */
 };
@@ -137,6 +138,61 @@ int msb_reference_normalize(const char *text, char **ret, struct msb_error *err)
 /* "docker.io/library/node:latest" to "node" and "latest"; owned. */
 int msb_reference_split(const char *normalized, char **ret_repository, char **ret_tag,
 			struct msb_error *err);
+
+/* --- Registries ------------------------------------------------------------------------- */
+
+/* How far a layer is, or with no layer, the image as a whole. */
+enum msb_transfer_state {
+	MSB_TRANSFER_BEGIN,     /* the image was found; what follows is about its layers */
+	MSB_TRANSFER_WAITING,   /* to be fetched or sent */
+	MSB_TRANSFER_PRESENT,   /* there already */
+	MSB_TRANSFER_PREPARING, /* being compressed */
+	MSB_TRANSFER_MOVING,    /* done of total bytes */
+	MSB_TRANSFER_FETCHED,   /* here, not yet unpacked */
+	MSB_TRANSFER_DONE,
+	MSB_TRANSFER_MOUNTED, /* the registry had it, in repository `from` */
+};
+
+/* Borrowed, valid during the call. Calls come from several threads, never two at a time. */
+struct msb_transfer {
+	enum msb_transfer_state state;
+	const char *image;              /* normalized: "docker.io/library/node:latest" */
+	const struct msb_digest *layer; /* pull: of the blob; push: its diff ID */
+	uint64_t done, total;
+	const char *from;
+};
+typedef void (*msb_transfer_fn)(void *context, const struct msb_transfer *transfer);
+
+struct msb_pull_options {
+	const char *name;     /* as users write it, a tag or a digest behind it */
+	const char *platform; /* "linux/arm64"; NULL: this machine's */
+};
+struct msb_pull_result {
+	struct msb_digest digest; /* of what the name stands for, an image or an index of images */
+	struct msb_digest image;  /* ID */
+	bool changed;             /* something new came */
+};
+int msb_image_pull(const char *root, const struct msb_pull_options *options, msb_transfer_fn tell,
+		   void *context, struct msb_pull_result *ret, struct msb_error *err);
+
+struct msb_push_options {
+	const char *name; /* of an image in the store, and where it goes */
+	/* Of layers that have no compressed form yet: "gzip", "zstd", "none"; NULL: gzip. */
+	const char *compression;
+	int level; /* 0: the compression's own default; gzip 1 to 9, zstd 1 to 19 */
+};
+struct msb_push_result {
+	struct msb_digest digest; /* of the manifest */
+	uint64_t size;            /* of the manifest */
+};
+int msb_image_push(const char *root, const struct msb_push_options *options, msb_transfer_fn tell,
+		   void *context, struct msb_push_result *ret, struct msb_error *err);
+
+/* server: "host:port", NULL for Docker Hub. Asks the registry first, then keeps the credentials
+ * where docker login does. */
+int msb_login(const char *server, const char *user, const char *password, struct msb_error *err);
+/* *ret_known: there was something to forget. */
+int msb_logout(const char *server, bool *ret_known, struct msb_error *err);
 
 /* --- Looking into trees without a mount --------------------------------------------------- */
 

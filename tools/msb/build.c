@@ -24,6 +24,7 @@ enum {
 	KEY_METADATA_FILE,
 	KEY_JOBS,
 	KEY_EXPLAIN,
+	KEY_PULL,
 	KEY_SECRET,
 	KEY_SSH,
 	KEY_ADD_HOST,
@@ -66,6 +67,8 @@ static const struct argp_option build_options[] = {
 	 "Make the image at this second since 1970, no file of it later ($SOURCE_DATE_EPOCH)"},
 	{"no-cache", KEY_NO_CACHE, "BOOL", OPTION_ARG_OPTIONAL, "Execute all steps anew"},
 	{"no-cache-filter", KEY_NO_CACHE_FILTER, "STAGES", 0, "Execute these stages anew"},
+	{"pull", KEY_PULL, "BOOL", OPTION_ARG_OPTIONAL,
+	 "Ask for newer base images; otherwise those that are here will do"},
 	{"network", KEY_NETWORK, "MODE", 0, "Of RUN: default, host or none"},
 	{"platform", KEY_PLATFORM, "OS/ARCH", 0, "Build for this platform"},
 	{"secret", KEY_SECRET, "id=NAME[,src=FILE]", 0, "Lend a file or variable to RUN --mount"},
@@ -88,7 +91,6 @@ static const struct argp_option build_options[] = {
 	SWITCH("rm"),
 	SWITCH("force-rm"),
 	SWITCH("compress"),
-	SWITCH("pull"),
 	SWITCH("load"),
 	SWITCH("squash"),
 	SWITCH("stream"),
@@ -228,6 +230,9 @@ static error_t parse_wish(int key, char *arg, struct argp_state *state)
 	case KEY_EXPLAIN:
 		options->explain = true;
 		return 0;
+	case KEY_PULL:
+		options->pull = option_bool(state, "pull", arg);
+		return 0;
 	case KEY_NETWORK:
 		if (strcmp(arg, "default") != 0 && strcmp(arg, "host") != 0 &&
 		    strcmp(arg, "none") != 0)
@@ -356,7 +361,7 @@ int run_build(struct session *session, int argc, char **argv)
 		build_options, parse_build, "PATH|URL|-",
 		"Build an image from the Dockerfile and the files in directory PATH, in the "
 		"repository at URL, or in the tar on standard input."
-		"\vOptions of docker build that only tune it, such as --rm, --pull or --memory, "
+		"\vOptions of docker build that only tune it, such as --rm or --memory, "
 		"are accepted; those whose absence would change the image are refused."};
 	struct build wanted = {0};
 	int status = command_parse(session, &argp, argc, argv, &wanted);

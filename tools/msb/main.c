@@ -32,6 +32,8 @@ const struct command commands[] = {
 	 run_image_history},
 	{"image tag", "tag", NULL, "Images", "Give an image one more name", run_image_tag},
 	{"image rm", "rmi", "image remove", "Images", "Take names or images away", run_image_rm},
+	{"image pull", "pull", NULL, "Images", "Fetch an image from a registry", run_image_pull},
+	{"image push", "push", NULL, "Images", "Send an image to a registry", run_image_push},
 	{"image load", "load", NULL, "Images", "Load images from an archive", run_image_load},
 	{"image save", "save", NULL, "Images", "Save images to an archive", run_image_save},
 	{"image import", "import", NULL, "Images", "Make an image from a tar of a file system",
@@ -41,6 +43,9 @@ const struct command commands[] = {
 	{"du", NULL, NULL, "The store", "Show what takes how much room", run_du},
 	{"prune", NULL, NULL, "The store", "Remove what is wanted no more", run_prune},
 	{"fsck", NULL, NULL, "The store", "Verify all that the store holds", run_fsck},
+
+	{"login", NULL, NULL, "Registries", "Log in to a registry", run_login},
+	{"logout", NULL, NULL, "Registries", "Forget the password for a registry", run_logout},
 
 	{"info", NULL, NULL, "This host", "Show whether this host has what msb needs", run_info},
 	{"version", NULL, NULL, "This host", "Show the version", run_version},

@@ -1,0 +1,212 @@
+/* One layer of an image to a registry: as the blob that it came as, or made from its two trees. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "io.h"
+#include "push.h"
+#include "upload.h"
+
+/* A layer's tar on its way into a file, perhaps compressed. */
+struct making {
+	int fd;
+	struct layer_sink next; /* what the tar is written to */
+	struct msb_hasher *hasher;
+	uint64_t size; /* of the tar */
+};
+
+static int write_file(void *context, const void *bytes, size_t size, struct msb_error *err)
+{
+	int r = io_write(*(const int *)context, bytes, size);
+
+	return r < 0 ? msb_error_set(err, r, "write the layer to the store") : 0;
+}
+
+static int pass_on(void *context, const void *bytes, size_t size, struct msb_error *err)
+{
+	struct making *making = context;
+
+	msb_hasher_update(making->hasher, bytes, size);
+	making->size += size;
+	return making->next.write(making->next.context, bytes, size, err);
+}
+
+/* What is made must be what the image's config announces. */
+static int write_tar(struct push *push, const struct layer_record *layer, struct making *making,
+		     struct msb_error *err)
+{
+	static const struct msb_digest none;
+	const struct layer_sink sink = {pass_on, making};
+	bool lowest = msb_digest_equal(&layer->parent, &none);
+	AUTO(msb_hasher_freep) struct msb_hasher *hasher = msb_hasher_new();
+	struct msb_digest digest;
+	int r;
+
+	if (!hasher)
+		return msb_error_memory(err);
+	making->hasher = hasher;
+	r = layer_write(push->store, lowest ? NULL : &layer->parent, &layer->tree, &sink, err);
+	if (r < 0)
+		return r;
+	msb_hasher_finish(hasher, &digest);
+	if (msb_digest_equal(&digest, &layer->diff_id))
+		return 0;
+	return msb_error_say(err, EBADMSG,
+			     "its blob is not in the store any more and cannot be made again");
+}
+
+static int make_plain(struct push *push, const struct layer_record *layer, int fd,
+		      struct msb_error *err)
+{
+	struct making making = {.fd = fd};
+
+	making.next = (struct layer_sink){write_file, &making.fd};
+	return write_tar(push, layer, &making, err);
+}
+
+static int make_compressed(struct push *push, const struct layer_record *layer, int fd,
+			   struct msb_error *err)
+{
+	AUTO(layer_encoder_freep) struct layer_encoder *encoder = NULL;
+	struct making making = {.fd = fd};
+	const struct layer_sink file = {write_file, &making.fd};
+	int r = layer_encoder_new(push->compression, push->options->level, &file, &encoder, err);
+
+	if (r < 0)
+		return r;
+	making.next = layer_encoder_sink(encoder);
+	r = write_tar(push, layer, &making, err);
+	return r < 0 ? r : layer_encoder_finish(encoder, err);
+}
+
+/* Compresses the layer into a blob of the store. */
+static int compress(struct push *push, size_t index, struct msb_error *err)
+{
+	struct push_layer *layer = &push->layers[index];
+	int scratch = store_writer_scratch(push->writer);
+	autoclose int fd = -1;
+	char name[32];
+	int r;
+
+	snprintf(name, sizeof(name), "push-%zu", index);
+	fd = openat(scratch, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	if (fd < 0)
+		return msb_error_set(err, errno, "make a file in '%s'",
+				     store_writer_scratch_path(push->writer));
+	r = make_compressed(push, &layer->record, fd, err);
+	if (r >= 0)
+		r = store_put_file(push->writer, scratch, name, &layer->blob.digest,
+				   &layer->blob.size, err);
+	unlinkat(scratch, name, 0);
+	if (r < 0)
+		return r;
+	snprintf(layer->blob.media_type, sizeof(layer->blob.media_type), "%s",
+		 push->compression == LAYER_GZIP ? MEDIA_LAYER_GZIP : MEDIA_LAYER_ZSTD);
+	layer->record.has_blob = true;
+	layer->record.blob = layer->blob.digest;
+	memcpy(layer->record.media_type, layer->blob.media_type, sizeof(layer->record.media_type));
+	layer->fresh = true;
+	return 0;
+}
+
+static bool is_stored(struct push *push, const struct msb_digest *blob, uint64_t *ret_size)
+{
+	struct msb_location location;
+
+	if (msb_store_locate(push->store, blob, &location, NULL) < 0)
+		return false;
+	*ret_size = location.size;
+	return true;
+}
+
+/* Decides what is sent. Of a blob that is here, nothing has to be made. */
+static int prepare(struct push *push, size_t index, struct msb_error *err)
+{
+	struct push_layer *layer = &push->layers[index];
+	const struct descriptor *known = &push->manifest.layers[index];
+	uint64_t size;
+	int r = 0;
+
+	if (is_stored(push, &known->digest, &size)) {
+		layer->blob = *known;
+	} else if (layer->record.has_blob && is_stored(push, &layer->record.blob, &size)) {
+		layer->blob.digest = layer->record.blob;
+		layer->blob.size = size;
+		snprintf(layer->blob.media_type, sizeof(layer->blob.media_type), "%s",
+			 media_type_of_oci(layer->record.media_type));
+	} else if (push->compress) {
+		teller_say(&push->teller, MSB_TRANSFER_PREPARING, &layer->record.diff_id);
+		r = compress(push, index, err);
+	} else {
+		layer->blob.digest = layer->record.diff_id;
+		layer->blob.size = layer->record.size;
+		strcpy(layer->blob.media_type, MEDIA_LAYER);
+	}
+	layer->prepared = r >= 0;
+	return r;
+}
+
+/* A plain layer is in no store: it is made once more, into a file without a name. */
+static int open_blob(struct push *push, size_t index, struct upload *upload, int *ret_fd,
+		     struct msb_error *err)
+{
+	struct push_layer *layer = &push->layers[index];
+	struct msb_location location;
+	autoclose int fd = -1;
+	int r = msb_store_open_blob(push->store, &layer->blob.digest, ret_fd, &location, NULL);
+
+	if (r >= 0) {
+		upload->fd = *ret_fd;
+		upload->offset = location.offset;
+		upload->size = location.size;
+		return 0;
+	}
+	if (!msb_digest_equal(&layer->blob.digest, &layer->record.diff_id))
+		return msb_error_say(err, ENOENT, "its blob is not in the store any more");
+	fd = openat(store_writer_scratch(push->writer), ".", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+	if (fd < 0)
+		return msb_error_set(err, errno, "make a file in '%s'",
+				     store_writer_scratch_path(push->writer));
+	r = make_plain(push, &layer->record, fd, err);
+	if (r < 0)
+		return r;
+	upload->size = layer->blob.size;
+	upload->fd = *ret_fd = steal_fd(&fd);
+	return 0;
+}
+
+static const char *find_neighbour(const struct push *push, const struct msb_digest *blob)
+{
+	for (size_t i = 0; i < push->neighbour_count; i++)
+		for (size_t j = 0; j < push->neighbours[i].manifest.layer_count; j++)
+			if (msb_digest_equal(&push->neighbours[i].manifest.layers[j].digest, blob))
+				return push->neighbours[i].repository;
+	return NULL;
+}
+
+int push_one_layer(struct push *push, size_t index, struct msb_error *err)
+{
+	struct push_layer *layer = &push->layers[index];
+	const struct msb_digest *diff_id = &layer->record.diff_id;
+	enum msb_transfer_state state;
+	struct upload upload = {.teller = &push->teller, .layer = diff_id};
+	char text[MSB_DIGEST_TEXT];
+	autoclose int fd = -1;
+	int r = prepare(push, index, err);
+
+	if (r >= 0)
+		r = open_blob(push, index, &upload, &fd, err);
+	if (r >= 0) {
+		upload.digest = layer->blob.digest;
+		upload.from = find_neighbour(push, &layer->blob.digest);
+		r = upload_blob(push->remote, &upload, &state, err);
+	}
+	if (r < 0)
+		return msb_error_prefix(err, r, "layer %s", msb_digest_format(diff_id, text));
+	if (state == MSB_TRANSFER_MOUNTED)
+		teller_mounted(&push->teller, diff_id, upload.from);
+	else
+		teller_say(&push->teller, state, diff_id);
+	return 0;
+}
