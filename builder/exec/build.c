@@ -25,6 +25,8 @@ static int base_config(void *context, const char *reference, const char *platfor
 	int r = base_images_get(&build->images, reference, &image, err);
 
 	(void)platform;
+	if (build->only_looks && r < 0 && r != -ENOMEM)
+		return 0;
 	if (r < 0)
 		return r;
 	return config_copy(&image->image.config, ret) < 0 ? msb_error_memory(err) : 0;
@@ -82,34 +84,29 @@ static char *own_platform(void)
 	return buffer_format("linux/%s", machine);
 }
 
-static int make_plan(struct build *build, struct msb_error *err)
+int build_plan(struct build *build, struct msb_error *err)
 {
 	const struct msb_build_options *options = build->options;
-	autofree char *platform = own_platform();
-	autostrlist args = {0};
-	autostrlist labels = {0};
-	const struct plan_inputs inputs = {
+
+	build->platform = own_platform();
+	if (!build->platform || resolve_build_args(options->build_args, &build->build_args) < 0 ||
+	    copy_list(options->labels, &build->labels) < 0)
+		return msb_error_memory(err);
+	if (options->platform && strcmp(options->platform, build->platform) != 0)
+		return msb_error_say(err, EOPNOTSUPP,
+				     "platform '%s' cannot be built here: this machine is %s",
+				     options->platform, build->platform);
+	build->inputs = (struct plan_inputs){
 		.dockerfile = build->dockerfile,
-		.build_args = &args,
+		.build_args = &build->build_args,
 		.targets = options->targets,
-		.labels = &labels,
-		.platform = platform,
+		.labels = &build->labels,
+		.platform = build->platform,
 		.image_config = base_config,
 		.named = find_named,
 		.context = build,
 	};
-
-	int r;
-
-	if (!platform || resolve_build_args(options->build_args, &args) < 0 ||
-	    copy_list(options->labels, &labels) < 0)
-		return msb_error_memory(err);
-	if (options->platform && strcmp(options->platform, platform) != 0)
-		return msb_error_say(err, EOPNOTSUPP,
-				     "platform '%s' cannot be built here: this machine is %s",
-				     options->platform, platform);
-	r = epoch_find(options, &args, &build->epoch, err);
-	return r < 0 ? r : plan_make(&inputs, &build->plan, err);
+	return plan_make(&build->inputs, &build->plan, err);
 }
 
 static void set_network(struct build *build)
@@ -245,7 +242,9 @@ static int prepare(struct build *build, struct msb_error *err)
 		r = named_contexts_open(build->options->build_contexts, build->store, build->writer,
 					&build->named, err);
 	if (r >= 0)
-		r = make_plan(build, err);
+		r = build_plan(build, err);
+	if (r >= 0)
+		r = build_check(build, false, err);
 	if (r < 0)
 		return r;
 	set_network(build);
@@ -264,8 +263,12 @@ static int prepare(struct build *build, struct msb_error *err)
 	return r < 0 ? r : make_stages(build, err);
 }
 
-static void build_done(struct build *build)
+void build_done(struct build *build)
 {
+	lint_free(build->lint);
+	strlist_done(&build->build_args);
+	strlist_done(&build->labels);
+	free(build->platform);
 	layer_digests_free(build->digests);
 	base_mount_free(build->mount);
 	origin_done(&build->origin);
@@ -289,34 +292,41 @@ static void build_done(struct build *build)
 	pthread_mutex_destroy(&build->lock);
 }
 
-int exec_build(const struct exec_request *request, struct msb_build_result *ret,
-	       struct msb_error *err)
+void build_init(struct build *build, const struct exec_request *request)
 {
-	AUTO(build_done)
-	struct build build = {
+	*build = (struct build){
 		.store = request->store,
 		.writer = request->writer,
 		.options = request->options,
-		.result = ret,
 		.lock = PTHREAD_MUTEX_INITIALIZER,
 		.changed = PTHREAD_COND_INITIALIZER,
 	};
+	events_init(&build->events, request->event, request->context);
+	base_images_init(&build->images, &(const struct base_image_source){
+						 .store = request->store,
+						 .writer = request->writer,
+						 .events = &build->events,
+						 .pull = request->options->pull,
+					 });
+}
+
+int exec_build(const struct exec_request *request, struct msb_build_result *ret,
+	       struct msb_error *err)
+{
+	AUTO(build_done) struct build build;
 	struct msb_error failure = {0};
 	int r, recorded;
 
 	*ret = (struct msb_build_result){0};
-	events_init(&build.events, request->event, request->context);
-	base_images_init(&build.images, &(const struct base_image_source){
-						.store = request->store,
-						.writer = request->writer,
-						.events = &build.events,
-						.pull = request->options->pull,
-					});
+	build_init(&build, request);
+	build.result = ret;
 	r = prepare(&build, err);
 	if (r >= 0)
 		r = describe(&build, err);
-	if (r < 0)
+	if (r < 0) {
+		build_tell_warnings(&build);
 		return r;
+	}
 	r = build_run_stages(&build, &failure);
 	if (r >= 0)
 		r = build_publish(&build, &failure);
@@ -325,6 +335,7 @@ int exec_build(const struct exec_request *request, struct msb_build_result *ret,
 	recorded = record_end(&build, r, &failure, r < 0 ? NULL : &failure);
 	if (r >= 0)
 		r = recorded;
+	build_tell_warnings(&build);
 	if (r < 0 && err)
 		*err = failure;
 	return r;

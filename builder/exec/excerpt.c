@@ -1,7 +1,8 @@
 /* The lines around an instruction, as users of docker know them. */
 #include <string.h>
 
-#include "internal.h"
+#include "buffer.h"
+#include "excerpt.h"
 
 #define AROUND 2
 

@@ -10,6 +10,8 @@
 #include <msb/store.h>
 
 #include "config.h"
+#include "lint.h"
+#include "outline.h"
 #include "store_writer.h"
 
 struct exec_request {
@@ -24,6 +26,19 @@ struct exec_request {
  * (sandbox_enter), so it must have one thread when this is called. */
 int exec_build(const struct exec_request *request, struct msb_build_result *ret,
 	       struct msb_error *err);
+
+/* What is known of a Dockerfile without building anything. Owns all of it. */
+struct exec_view {
+	struct dockerfile *dockerfile;
+	char *text; /* as it was read */
+	struct plan *plan;
+	struct lint *lint;       /* of the targets that were asked for, else of all stages */
+	struct outline *outline; /* of the plan's target */
+};
+
+/* Base images that are not in the store are taken for bare ones. */
+int exec_look(const struct exec_request *request, struct exec_view *ret, struct msb_error *err);
+void exec_view_done(struct exec_view *view);
 
 struct exec_debug {
 	struct msb_store *store;

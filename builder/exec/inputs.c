@@ -131,21 +131,26 @@ static int read_ignore(const char *path, struct ignore **ret, struct msb_error *
 }
 
 /* "<Dockerfile>.dockerignore" replaces the context's own. */
-int build_scan_context(struct build *build, struct msb_error *err)
+int build_read_ignore(const struct build *build, struct ignore **ret, struct msb_error *err)
 {
 	autofree char *own = NULL;
 	autofree char *common = NULL;
-	struct ignore *ignore = NULL;
-	int r = 0;
 
-	if (build->origin.local) {
-		own = build->dockerfile_path
-			      ? buffer_format("%s.dockerignore", build->dockerfile_path)
-			      : NULL;
-		common = path_join(build->origin.directory, ".dockerignore");
-		if (!common || (build->dockerfile_path && !own))
-			return msb_error_memory(err);
-		r = read_ignore(own && access(own, F_OK) == 0 ? own : common, &ignore, err);
-	}
+	*ret = NULL;
+	if (!build->origin.local)
+		return 0;
+	own = build->dockerfile_path ? buffer_format("%s.dockerignore", build->dockerfile_path)
+				     : NULL;
+	common = path_join(build->origin.directory, ".dockerignore");
+	if (!common || (build->dockerfile_path && !own))
+		return msb_error_memory(err);
+	return read_ignore(own && access(own, F_OK) == 0 ? own : common, ret, err);
+}
+
+int build_scan_context(struct build *build, struct msb_error *err)
+{
+	struct ignore *ignore = NULL;
+	int r = build_read_ignore(build, &ignore, err);
+
 	return r < 0 ? r : origin_scan(&build->origin, ignore, build->store, build->writer, err);
 }

@@ -17,9 +17,12 @@
 #include "dockerfile.h"
 #include "epoch.h"
 #include "events.h"
+#include "excerpt.h"
+#include "exec.h"
 #include "image.h"
 #include "layer_digests.h"
 #include "limits.h"
+#include "lint.h"
 #include "named_contexts.h"
 #include "origin.h"
 #include "output.h"
@@ -50,7 +53,12 @@ struct build {
 	struct events events;
 	struct dockerfile *dockerfile;
 	char *dockerfile_text;
+	struct plan_inputs inputs;
+	struct strlist build_args, labels; /* of the inputs, as is the platform */
+	char *platform;                    /* this machine's; owned */
+	bool only_looks;                   /* nothing will be built: base images may be missing */
 	struct plan *plan;
+	struct lint *lint; /* of the stages that are wanted */
 	struct msb_build record;
 	struct base_images images;
 	struct origin origin; /* the context */
@@ -104,6 +112,17 @@ extern const struct step_operation step_from, step_command, step_copy, step_work
 /* inputs.c: the Dockerfile, parsed; then, where steps need it, the context. */
 int build_read_inputs(struct build *build, struct msb_error *err);
 int build_scan_context(struct build *build, struct msb_error *err);
+/* The .dockerignore that counts; NULL: none. */
+int build_read_ignore(const struct build *build, struct ignore **ret, struct msb_error *err);
+
+/* build.c: the plan. */
+void build_init(struct build *build, const struct exec_request *request);
+int build_plan(struct build *build, struct msb_error *err);
+void build_done(struct build *build);
+
+/* call.c: checks the stages that are wanted, or all; then says what it found, a note a line. */
+int build_check(struct build *build, bool all_stages, struct msb_error *err);
+void build_tell_warnings(struct build *build);
 
 /* sources.c: what `from` means to a step under way; SOURCE_SCRATCH leaves ret without any. */
 struct selection_source;
@@ -121,9 +140,6 @@ int build_run_stages(struct build *build, struct msb_error *err);
 int build_publish(struct build *build, struct msb_error *err);
 /* finish.c: afterwards, what --output asks for. */
 int build_export(struct build *build, struct msb_error *err);
-
-/* excerpt.c: the Dockerfile around an instruction; owned. */
-char *excerpt_of(const char *name, const char *text, int line, int end_line);
 
 /* key.c: the digest of a tree with all times left out. */
 int tree_key(struct msb_store *store, const struct msb_digest *tree, struct msb_digest *ret,

@@ -164,7 +164,7 @@ static int read_own_options(struct linter *linter, struct msb_error *err)
 	return 0;
 }
 
-static bool is_wanted(const struct linter *linter)
+bool lint_is_wanted(const struct linter *linter)
 {
 	const struct plan *plan = linter->inputs->plan;
 
@@ -181,7 +181,7 @@ static int check_instruction(struct linter *linter, struct msb_error *err)
 	r = read_own_options(linter, err);
 	if (r == 0 && instruction->kind == INSTRUCTION_FROM)
 		r = lint_begin_stage(linter, err);
-	wanted = is_wanted(linter);
+	wanted = lint_is_wanted(linter);
 	for (size_t i = 0; r == 0 && i < sizeof(rules) / sizeof(*rules); i++) {
 		linter->rule = &rules[i];
 		if ((rules[i].kinds & (1u << instruction->kind)) == 0)

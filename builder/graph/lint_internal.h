@@ -83,6 +83,9 @@ const char *lint_from_word(const struct instruction *from, size_t index, size_t 
 /* The stage before this one that FROM's (expanded) base names; stage_count: none. */
 size_t lint_find_stage(const struct linter *linter, const char *base);
 
+/* Is the stage under way one that is looked into? */
+bool lint_is_wanted(const struct linter *linter);
+
 /* lint_scope.c: what is known after the instruction under way. */
 int lint_begin_stage(struct linter *linter, struct msb_error *err);
 int lint_advance(struct linter *linter, struct msb_error *err);

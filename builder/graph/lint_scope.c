@@ -150,8 +150,11 @@ static int take_image(struct linter *linter, const char *name, const char *platf
 	const struct lint_inputs *inputs = linter->inputs;
 	AUTO(base_done) struct lint_base base = {0};
 	struct lint_scope *scope = linter->scope;
-	int r = inputs->base ? inputs->base(inputs->context, name, platform, &base, err) : 0;
+	int r = 0;
 
+	/* Who is not wanted may not cost anything: an image might be fetched for it. */
+	if (inputs->base && lint_is_wanted(linter))
+		r = inputs->base(inputs->context, name, platform, &base, err);
 	scope->open = r == 0;
 	if (r <= 0)
 		return r;

@@ -183,3 +183,47 @@ void dump_plan(struct buffer *out, const struct plan *plan)
 			dump_config(out, &stage->steps[stage->step_count - 1].config);
 	}
 }
+
+static void dump_lines(struct buffer *out, int line, int end_line)
+{
+	buffer_printf(out, "%d", line);
+	if (end_line != line)
+		buffer_printf(out, "-%d", end_line);
+}
+
+void dump_lint(struct buffer *out, const struct lint *lint)
+{
+	for (size_t i = 0; i < lint->count; i++) {
+		dump_lines(out, lint->warnings[i].line, lint->warnings[i].end_line);
+		buffer_printf(out, " %s: %s\n", lint->warnings[i].rule, lint->warnings[i].message);
+	}
+	if (lint->count == 0)
+		buffer_string(out, "no warnings\n");
+	if (lint->is_error)
+		buffer_string(out, "an error\n");
+}
+
+static void dump_outline_list(struct buffer *out, const char *kind, const struct outline_list *list)
+{
+	for (size_t i = 0; i < list->count; i++) {
+		const struct outline_item *item = &list->items[i];
+
+		dump_lines(out, item->line, item->end_line);
+		buffer_printf(out, " %s %s", kind, item->name);
+		if (item->value)
+			buffer_printf(out, " = '%s'", item->value);
+		buffer_printf(out, "%s\n", item->required ? " required" : "");
+		if (item->description)
+			buffer_printf(out, "    | %s\n", item->description);
+	}
+}
+
+void dump_outline(struct buffer *out, const struct outline *outline)
+{
+	buffer_printf(out, "target %s\n", outline->name ? outline->name : "(none)");
+	if (outline->description)
+		buffer_printf(out, "    | %s\n", outline->description);
+	dump_outline_list(out, "arg", &outline->args);
+	dump_outline_list(out, "secret", &outline->secrets);
+	dump_outline_list(out, "ssh", &outline->agents);
+}

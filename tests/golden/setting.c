@@ -17,6 +17,8 @@ static void add_line(struct setting *setting, const char *word, const char *valu
 		r = strlist_add(&setting->labels, value);
 	else if (strcmp(word, "image") == 0)
 		r = strlist_add(&setting->images, value);
+	else if (strcmp(word, "ignore") == 0)
+		r = strlist_add(&setting->ignore, value);
 	else if (strcmp(word, "named") == 0)
 		r = strlist_add(&setting->named, value);
 	else
@@ -46,6 +48,7 @@ void setting_done(struct setting *setting)
 	strlist_done(&setting->labels);
 	strlist_done(&setting->images);
 	strlist_done(&setting->named);
+	strlist_done(&setting->ignore);
 	strlist_done(&setting->rest);
 }
 
@@ -71,7 +74,7 @@ static int add_to_config(struct config *config, const char *key, const char *val
 		config->user = strdup(value);
 	else if (strcmp(key, "working-dir") == 0)
 		config->working_dir = strdup(value);
-	else
+	else if (strcmp(key, "platform") != 0)
 		return -EINVAL;
 	return 0;
 }
@@ -119,4 +122,43 @@ int setting_named(void *context, const char *name, struct source *ret, struct ms
 		return 1;
 	}
 	return 0;
+}
+
+/* The rest of the setting's first line "NAME KEY …" on that image; NULL: there is none. */
+static const char *find_image_line(const struct setting *setting, const char *name, const char *key)
+{
+	autofree char *begin = buffer_format("%s %s", name, key);
+
+	if (!begin)
+		abort();
+	for (size_t i = 0; i < setting->images.count; i++)
+		if (strncmp(setting->images.items[i], begin, strlen(begin)) == 0)
+			return setting->images.items[i] + strlen(begin);
+	return NULL;
+}
+
+int setting_lint_base(void *context, const char *reference, const char *platform,
+		      struct lint_base *ret, struct msb_error *err)
+{
+	const char *own = find_image_line(context, reference, "platform ");
+	int r;
+
+	if (!find_image_line(context, reference, ""))
+		return 0;
+	r = setting_image_config(context, reference, platform, &ret->config, err);
+	ret->platform = own ? strdup(own) : NULL;
+	return r < 0 ? r : 1;
+}
+
+char *setting_ignore(const struct setting *setting)
+{
+	autobuffer out = {0};
+	char *text;
+
+	for (size_t i = 0; i < setting->ignore.count; i++)
+		buffer_printf(&out, "%s\n", setting->ignore.items[i]);
+	text = buffer_text(&out);
+	if (!text)
+		abort();
+	return text;
 }
