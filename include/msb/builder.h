@@ -209,6 +209,8 @@ struct msb_place {
 };
 int msb_find(const char *root, const char *ref, struct msb_place *ret, struct msb_error *err);
 
+/* before and after: REFs, or "dir:PATH", a directory on disk. An entry of the latter has no digest
+ * where no content had to be read, and hard links in it do not count. */
 int msb_diff(const char *root, const char *before, const char *after, msb_diff_fn each,
 	     void *context, struct msb_error *err);
 /* The file or directory at path of the tree, to destination, as `cp -a` (owners only for root). An

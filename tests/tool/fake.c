@@ -55,6 +55,24 @@ int msb_store_open(const char *root, struct msb_store **ret, struct msb_error *e
 	return *ret ? 0 : msb_error_memory(err);
 }
 
+/* A content that follows from the digest's first byte. */
+int msb_store_load(struct msb_store *store, const struct msb_digest *of, size_t max, uint8_t **ret,
+		   size_t *ret_size, struct msb_error *err)
+{
+	static const char *const texts[] = {"one\ntwo\n", "one\nTWO\n", "a\0b"};
+	size_t which = of->bytes[0] % 3;
+
+	(void)store;
+	*ret_size = which == 2 ? 3 : strlen(texts[which]);
+	if (*ret_size > max)
+		return msb_error_say(err, EFBIG, "too large");
+	*ret = malloc(*ret_size);
+	if (!*ret)
+		return msb_error_memory(err);
+	memcpy(*ret, texts[which], *ret_size);
+	return 0;
+}
+
 void msb_store_close(struct msb_store *store)
 {
 	free(store);
@@ -476,7 +494,8 @@ int msb_diff(const char *root, const char *before, const char *after, msb_diff_f
 	     void *context, struct msb_error *err)
 {
 	struct msb_entry small = {.type = MSB_FILE, .mode = 0644, .size = 12};
-	struct msb_entry large = {.type = MSB_FILE, .mode = 0755, .uid = 5, .size = 4500};
+	struct msb_entry large = {
+		.type = MSB_FILE, .mode = 0755, .uid = 5, .size = 4500, .digest = digest(1)};
 	struct msb_entry link = {.type = MSB_SYMLINK, .mode = 0777};
 	const struct msb_difference all[] = {
 		{MSB_CHANGED, "/a b", &small, &large},       {MSB_CHANGED, "/mode", &small, &small},
