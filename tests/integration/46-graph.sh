@@ -29,20 +29,20 @@ for stage in graph["Stages"]:
     for step in stage["Steps"]:
         sources = "; ".join(f"{s['Use']} {s['Kind']} {s['Name'] or '-'} {s['Path'] or '-'}"
                             for s in step["Sources"])
-        print(stage["Name"], step["Step"], step["State"], step["Added"], step["Changed"] > 0,
+        print(stage["Name"], step["Step"], step["State"], step["Added"],
               step["Deleted"], step["BytesAdded"], step["BytesDeleted"], sources, sep="|")
 END_OF_SCRIPT
 cat >wanted <<'END_OF_FILE'
 1 failed
-deps|1|done|0|False|0|0|0|base image busybox -
-deps|2|done|2|True|0|6|0|
-build|1|done|0|False|0|0|0|base stage deps -
-build|2|done|1|False|0|6|0|copy stage deps /out/one <two>
-build|3|done|0|True|1|0|6|mount stage deps /out
-3|1|done|0|False|0|0|0|base image busybox -
-3|2|done|2|False|0|6|0|copy stage build /out
-3|3|done|1|False|0|22|0|copy image busybox /etc/group
-3|4|failed|0|False|0|0|0|
+deps|1|done|0|0|0|0|base image busybox -
+deps|2|done|2|0|6|0|
+build|1|done|0|0|0|0|base stage deps -
+build|2|done|1|0|6|0|copy stage deps /out/one <two>
+build|3|done|0|1|0|6|mount stage deps /out
+3|1|done|0|0|0|0|base image busybox -
+3|2|done|2|0|6|0|copy stage build /out
+3|3|done|1|0|22|0|copy image busybox /etc/group
+3|4|failed|0|0|0|0|
 END_OF_FILE
 diff -u wanted got
 

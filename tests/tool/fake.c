@@ -615,6 +615,33 @@ void msb_graph_free(struct msb_graph *graph)
 	free(graph);
 }
 
+int msb_caches(const char *root, struct msb_cache **ret, size_t *ret_count, struct msb_error *err)
+{
+	if (strcmp(root, "/empty") == 0)
+		return msb_error_say(err, ENOENT, "there is no store");
+	*ret = calloc(2, sizeof(**ret));
+	if (!*ret)
+		return msb_error_memory(err);
+	(*ret)[0] = (struct msb_cache){strdup("/root/.npm"), 1, 123456, ago(3 * HOUR), false};
+	(*ret)[1] = (struct msb_cache){strdup("a\033[31m b"), 2, 0, ago(HOUR), true};
+	*ret_count = 2;
+	return 0;
+}
+
+void msb_caches_free(struct msb_cache *caches, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		free(caches[i].id);
+	free(caches);
+}
+
+int msb_cache_remove(const char *root, const char *id, struct msb_error *err)
+{
+	(void)root;
+	return strcmp(id, "absent") == 0 ? msb_error_say(err, ENOENT, "there is no cache 'absent'")
+					 : 0;
+}
+
 int msb_export(const char *root, const char *ref, int fd, struct msb_error *err)
 {
 	return msb_image_save(root, &ref, 1, fd, err);
