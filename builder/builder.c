@@ -228,20 +228,6 @@ int msb_find(const char *root, const char *ref, struct msb_place *ret, struct ms
 	return r < 0 ? r : find_place(store, ref, ret, err);
 }
 
-int msb_diff(const char *root, const char *before, const char *after, msb_diff_fn each,
-	     void *context, struct msb_error *err)
-{
-	AUTO(msb_store_closep) struct msb_store *store = NULL;
-	struct msb_place a, b;
-	int r = open_store(root, &store, err);
-
-	if (r >= 0)
-		r = find_place(store, before, &a, err);
-	if (r >= 0)
-		r = find_place(store, after, &b, err);
-	return r < 0 ? r : msb_tree_diff(store, &a.tree, &b.tree, each, context, err);
-}
-
 static int write_fd(void *context, const void *bytes, size_t size, struct msb_error *err)
 {
 	int r = io_write(*(const int *)context, bytes, size);

@@ -9,8 +9,6 @@
 #include "mounted.h"
 #include "path.h"
 
-#define DIRECTORY "caches"
-
 static int measure(FTS *walk, uint64_t *ret_count, uint64_t *ret_bytes)
 {
 	const FTSENT *entry;
@@ -31,17 +29,13 @@ static int measure(FTS *walk, uint64_t *ret_count, uint64_t *ret_bytes)
 	return errno ? -errno : 0;
 }
 
-int mounted_measure(struct msb_store *store, uint64_t *ret_count, uint64_t *ret_bytes,
-		    struct msb_error *err)
+static int measure_path(char *path, uint64_t *ret_count, uint64_t *ret_bytes, struct msb_error *err)
 {
-	autofree char *path = path_join(msb_store_path(store), DIRECTORY);
 	char *const paths[] = {path, NULL};
 	struct stat st;
 	FTS *walk;
 	int r;
 
-	if (!path)
-		return msb_error_memory(err);
 	*ret_count = *ret_bytes = 0;
 	if (lstat(path, &st) < 0 && errno == ENOENT)
 		return 0;
@@ -53,7 +47,23 @@ int mounted_measure(struct msb_store *store, uint64_t *ret_count, uint64_t *ret_
 	return r < 0 ? msb_error_set(err, r, "look into '%s'", path) : 0;
 }
 
+int mounted_measure(struct msb_store *store, uint64_t *ret_count, uint64_t *ret_bytes,
+		    struct msb_error *err)
+{
+	autofree char *path = path_join(msb_store_path(store), MOUNTED_DIRECTORY);
+
+	return path ? measure_path(path, ret_count, ret_bytes, err) : msb_error_memory(err);
+}
+
+int mounted_measure_one(int dir, const char *name, uint64_t *ret_bytes, struct msb_error *err)
+{
+	autofree char *path = buffer_format("/proc/self/fd/%d/%s", dir, name);
+	uint64_t count;
+
+	return path ? measure_path(path, &count, ret_bytes, err) : msb_error_memory(err);
+}
+
 int mounted_remove(struct msb_store *store, struct msb_error *err)
 {
-	return io_remove_tree(msb_store_directory(store), DIRECTORY, err);
+	return io_remove_tree(msb_store_directory(store), MOUNTED_DIRECTORY, err);
 }

@@ -5,6 +5,11 @@
 #include <msb/error.h>
 #include <msb/store.h>
 
+#define MOUNTED_DIRECTORY "caches"
+
+/* The bytes on the disk below a directory. */
+int mounted_measure_one(int dir, const char *name, uint64_t *ret_bytes, struct msb_error *err);
+
 /* How many there are, and the bytes on the disk below them. */
 int mounted_measure(struct msb_store *store, uint64_t *ret_count, uint64_t *ret_bytes,
 		    struct msb_error *err);

@@ -79,8 +79,7 @@ static bool same_metadata(const struct msb_entry *a, const struct msb_entry *b)
 	       (a->xattrs_size == 0 || memcmp(a->xattrs, b->xattrs, a->xattrs_size) == 0);
 }
 
-/* Of two entries of one type. A directory's content is not looked at. */
-static bool same_entry(const struct msb_entry *a, const struct msb_entry *b)
+bool msb_entry_same(const struct msb_entry *a, const struct msb_entry *b)
 {
 	if (!same_metadata(a, b))
 		return false;
@@ -114,7 +113,7 @@ static int compare_entries(struct diff *diff, const struct msb_entry *before,
 		r = report(diff, MSB_REMOVED, before, NULL, err);
 		return r < 0 ? r : add_all(diff, after, err);
 	}
-	if (before->type != after->type || !same_entry(before, after))
+	if (before->type != after->type || !msb_entry_same(before, after))
 		r = report(diff, MSB_CHANGED, before, after, err);
 	if (r < 0 || after->type != MSB_DIRECTORY)
 		return r;

@@ -209,6 +209,8 @@ struct msb_place {
 };
 int msb_find(const char *root, const char *ref, struct msb_place *ret, struct msb_error *err);
 
+/* before and after: REFs, or "dir:PATH", a directory on disk. An entry of the latter has no digest
+ * where no content had to be read, and hard links in it do not count. */
 int msb_diff(const char *root, const char *before, const char *after, msb_diff_fn each,
 	     void *context, struct msb_error *err);
 /* The file or directory at path of the tree, to destination, as `cp -a` (owners only for root). An
@@ -335,6 +337,20 @@ struct msb_image_usage {
 };
 int msb_image_usages(const char *root, struct msb_image_usage **ret, size_t *ret_count,
 		     struct msb_error *err);
+
+/* The directories that RUN --mount=type=cache,id=ID lends. */
+struct msb_cache {
+	char *id;           /* owned */
+	size_t directories; /* several where sharing=private met itself */
+	uint64_t bytes;     /* on the disk */
+	int64_t used_ns;    /* when a step took it last */
+	bool busy;          /* a step has it now */
+};
+/* By id; owned by the caller. */
+int msb_caches(const char *root, struct msb_cache **ret, size_t *ret_count, struct msb_error *err);
+void msb_caches_free(struct msb_cache *caches, size_t count);
+/* -ENOENT; -EBUSY while a step has it. */
+int msb_cache_remove(const char *root, const char *id, struct msb_error *err);
 
 /* Builds that a prune keeps unless told otherwise. */
 #define MSB_KEEP_BUILDS 20

@@ -33,6 +33,10 @@ int msb_tree_diff(struct msb_store *store, const struct msb_digest *before,
 		  const struct msb_digest *after, msb_diff_fn each, void *context,
 		  struct msb_error *err);
 
+/* Of two entries of one type: true unless msb_tree_diff() would call b a changed a. What is in a
+ * directory is not looked at. */
+bool msb_entry_same(const struct msb_entry *a, const struct msb_entry *b);
+
 /* Calls each (change MSB_ADDED) for every entry of a tree in path order. */
 int msb_tree_walk(struct msb_store *store, const struct msb_digest *tree, msb_diff_fn each,
 		  void *context, struct msb_error *err);

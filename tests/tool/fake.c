@@ -55,6 +55,24 @@ int msb_store_open(const char *root, struct msb_store **ret, struct msb_error *e
 	return *ret ? 0 : msb_error_memory(err);
 }
 
+/* A content that follows from the digest's first byte. */
+int msb_store_load(struct msb_store *store, const struct msb_digest *of, size_t max, uint8_t **ret,
+		   size_t *ret_size, struct msb_error *err)
+{
+	static const char *const texts[] = {"one\ntwo\n", "one\nTWO\n", "a\0b"};
+	size_t which = of->bytes[0] % 3;
+
+	(void)store;
+	*ret_size = which == 2 ? 3 : strlen(texts[which]);
+	if (*ret_size > max)
+		return msb_error_say(err, EFBIG, "too large");
+	*ret = malloc(*ret_size);
+	if (!*ret)
+		return msb_error_memory(err);
+	memcpy(*ret, texts[which], *ret_size);
+	return 0;
+}
+
 void msb_store_close(struct msb_store *store)
 {
 	free(store);
@@ -476,7 +494,8 @@ int msb_diff(const char *root, const char *before, const char *after, msb_diff_f
 	     void *context, struct msb_error *err)
 {
 	struct msb_entry small = {.type = MSB_FILE, .mode = 0644, .size = 12};
-	struct msb_entry large = {.type = MSB_FILE, .mode = 0755, .uid = 5, .size = 4500};
+	struct msb_entry large = {
+		.type = MSB_FILE, .mode = 0755, .uid = 5, .size = 4500, .digest = digest(1)};
 	struct msb_entry link = {.type = MSB_SYMLINK, .mode = 0777};
 	const struct msb_difference all[] = {
 		{MSB_CHANGED, "/a b", &small, &large},       {MSB_CHANGED, "/mode", &small, &small},
@@ -594,6 +613,33 @@ void msb_graph_free(struct msb_graph *graph)
 	if (graph)
 		msb_builds_free(graph->build, 1);
 	free(graph);
+}
+
+int msb_caches(const char *root, struct msb_cache **ret, size_t *ret_count, struct msb_error *err)
+{
+	if (strcmp(root, "/empty") == 0)
+		return msb_error_say(err, ENOENT, "there is no store");
+	*ret = calloc(2, sizeof(**ret));
+	if (!*ret)
+		return msb_error_memory(err);
+	(*ret)[0] = (struct msb_cache){strdup("/root/.npm"), 1, 123456, ago(3 * HOUR), false};
+	(*ret)[1] = (struct msb_cache){strdup("a\033[31m b"), 2, 0, ago(HOUR), true};
+	*ret_count = 2;
+	return 0;
+}
+
+void msb_caches_free(struct msb_cache *caches, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		free(caches[i].id);
+	free(caches);
+}
+
+int msb_cache_remove(const char *root, const char *id, struct msb_error *err)
+{
+	(void)root;
+	return strcmp(id, "absent") == 0 ? msb_error_say(err, ENOENT, "there is no cache 'absent'")
+					 : 0;
 }
 
 int msb_export(const char *root, const char *ref, int fd, struct msb_error *err)

@@ -111,6 +111,8 @@ int run_export(struct session *session, int argc, char **argv);
 int run_image_prune(struct session *session, int argc, char **argv);
 int run_du(struct session *session, int argc, char **argv);
 int run_prune(struct session *session, int argc, char **argv);
+int run_cache_ls(struct session *session, int argc, char **argv);
+int run_cache_rm(struct session *session, int argc, char **argv);
 int run_fsck(struct session *session, int argc, char **argv);
 int run_info(struct session *session, int argc, char **argv);
 int run_version(struct session *session, int argc, char **argv);

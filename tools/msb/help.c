@@ -11,6 +11,20 @@ static bool is(const char *name, const char *word)
 	return name && strcmp(name, word) == 0;
 }
 
+const char *help_family_of(const char *word)
+{
+	static const char *const families[] = {"image", "cache"};
+
+	for (size_t i = 0; i < sizeof(families) / sizeof(*families); i++) {
+		size_t length = strlen(families[i]);
+
+		if (strncmp(word, families[i], length) == 0 &&
+		    (!word[length] || word[length] == ' '))
+			return families[i];
+	}
+	return NULL;
+}
+
 const struct command *help_find(const char *word)
 {
 	for (const struct command *c = commands; c->name; c++)
@@ -53,8 +67,8 @@ static size_t distance(const char *a, const char *b)
 const char *help_nearest(const char *word)
 {
 	const char *nearest = NULL;
-	bool family = strncmp(word, "image ", 6) == 0;
-	size_t length = strlen(word) - (family ? 6 : 0);
+	const char *family = help_family_of(word);
+	size_t length = strlen(word) - (family && strchr(word, ' ') ? strlen(family) + 1 : 0);
 	size_t limit = length > 4 ? 2 : 1; /* of a short word little may be wrong */
 
 	for (const struct command *c = commands; c->name; c++) {
@@ -105,13 +119,15 @@ void help_all(FILE *out)
 	      out);
 }
 
-void help_family(FILE *out)
+void help_family(FILE *out, const char *family)
 {
-	fputs("Usage: msb image COMMAND [OPTION...]\n\nCommands:\n", out);
+	size_t length = strlen(family);
+
+	fprintf(out, "Usage: msb %s COMMAND [OPTION...]\n\nCommands:\n", family);
 	for (const struct command *c = commands; c->name; c++)
-		if (strncmp(c->name, "image ", 6) == 0)
-			fprintf(out, "  %-9s %s\n", c->name + 6, c->summary);
-	fputs("\n'msb image COMMAND --help' tells more about a command.\n", out);
+		if (strncmp(c->name, family, length) == 0 && c->name[length] == ' ')
+			fprintf(out, "  %-9s %s\n", c->name + length + 1, c->summary);
+	fprintf(out, "\n'msb %s COMMAND --help' tells more about a command.\n", family);
 }
 
 static error_t parse_help(int key, char *arg, struct argp_state *state)
@@ -145,8 +161,8 @@ int run_help(struct session *session, int argc, char **argv)
 		help_all(stdout);
 		return finish();
 	}
-	if (operands.count == 1 && strcmp(operands.items[0], "image") == 0) {
-		help_family(stdout);
+	if (operands.count == 1 && help_family_of(operands.items[0])) {
+		help_family(stdout, operands.items[0]);
 		return finish();
 	}
 	snprintf(word, sizeof(word), "%s%s%s", operands.items[0], operands.count > 1 ? " " : "",

@@ -12,8 +12,12 @@ const struct command *help_find(const char *word);
 /* The name or short name nearest to word; NULL when none is near. */
 const char *help_nearest(const char *word);
 
-/* All commands in their groups; those of `msb image`. */
+/* The word in front of a command's name, "image" of "image ls", where there are such commands; NULL
+ * for other words. */
+const char *help_family_of(const char *word);
+
+/* All commands in their groups; those of a family. */
 void help_all(FILE *out);
-void help_family(FILE *out);
+void help_family(FILE *out, const char *family);
 
 #endif

@@ -42,6 +42,9 @@ const struct command commands[] = {
 
 	{"du", NULL, NULL, "The store", "Show what takes how much room", run_du},
 	{"prune", NULL, NULL, "The store", "Remove what is wanted no more", run_prune},
+	{"cache ls", NULL, NULL, "The store", "List the directories of RUN --mount=type=cache",
+	 run_cache_ls},
+	{"cache rm", NULL, NULL, "The store", "Remove such directories", run_cache_rm},
 	{"fsck", NULL, NULL, "The store", "Verify all that the store holds", run_fsck},
 
 	{"login", NULL, NULL, "Registries", "Log in to a registry", run_login},
@@ -53,14 +56,14 @@ const struct command commands[] = {
 	{0},
 };
 
-static int wrong_command(const char *words, bool family)
+static int wrong_command(const char *words, const char *family)
 {
 	const char *meant = help_nearest(words);
 
 	fprintf(stderr, "msb: '%s' is not a command", words);
 	if (meant)
 		fprintf(stderr, " (did you mean %s?)", meant);
-	fprintf(stderr, "\nTry 'msb %s'.\n", family ? "image --help" : "--help");
+	fprintf(stderr, "\nTry 'msb %s%s'.\n", family ? family : "", family ? " --help" : "--help");
 	return STATUS_USAGE;
 }
 
@@ -71,27 +74,27 @@ static int run_named(struct session *session, const char *word, int argc, char *
 	char program[128];
 
 	if (!command)
-		return wrong_command(word, strncmp(word, "image ", 6) == 0);
+		return wrong_command(word, strchr(word, ' ') ? help_family_of(word) : NULL);
 	snprintf(program, sizeof(program), "msb %s", word);
 	argv[0] = program;
 	return command->run(session, argc, argv);
 }
 
 /* "image ls": the word behind `image` belongs to the command's name. */
-static int run_family(struct session *session, int argc, char **argv)
+static int run_family(struct session *session, const char *family, int argc, char **argv)
 {
 	char word[128];
 
 	if (argc < 2) {
-		help_family(stderr);
+		help_family(stderr, family);
 		return STATUS_USAGE;
 	}
 	if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-?") == 0 ||
 	    strcmp(argv[1], "-h") == 0) {
-		help_family(stdout);
+		help_family(stdout, family);
 		return finish();
 	}
-	snprintf(word, sizeof(word), "image %s", argv[1]);
+	snprintf(word, sizeof(word), "%s %s", family, argv[1]);
 	return run_named(session, word, argc - 1, argv + 1);
 }
 
@@ -147,8 +150,8 @@ int main(int argc, char **argv)
 	} else if (next >= argc) {
 		help_all(stderr);
 		status = STATUS_USAGE;
-	} else if (strcmp(argv[next], "image") == 0) {
-		status = run_family(&session, argc - next, argv + next);
+	} else if (help_family_of(argv[next]) && !strchr(argv[next], ' ')) {
+		status = run_family(&session, help_family_of(argv[next]), argc - next, argv + next);
 	} else {
 		status = run_named(&session, argv[next], argc - next, argv + next);
 	}
