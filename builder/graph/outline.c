@@ -77,6 +77,7 @@ static void list_sort(struct outline_list *list)
 
 /* --- Arguments --- */
 
+/* The first one's value counts, and the first description. */
 static int add_arg(struct outline *outline, const struct instruction *instruction, const char *word,
 		   const char *value)
 {
@@ -85,16 +86,15 @@ static int add_arg(struct outline *outline, const struct instruction *instructio
 	int r = list_add(&outline->args, word, strcspn(word, "="), instruction->line,
 			 instruction->end_line, &item);
 
-	if (r <= 0)
-		return r;
-	text = outline_description(instruction, item->name);
-	if (replace_text(&item->value, value) < 0 || replace_text(&item->description, text) < 0)
+	if (r < 0 || (r > 0 && replace_text(&item->value, value) < 0))
 		return -ENOMEM;
-	return 0;
+	text = outline_description(instruction, item->name);
+	return item->description ? 0 : replace_text(&item->description, text);
 }
 
+/* One without a default of its own uses the global. */
 static int add_stage_args(struct outline *outline, const struct instruction *instruction,
-			  const struct step *step)
+			  const struct step *step, struct strlist *used)
 {
 	for (size_t i = 0; i < instruction->args.count; i++) {
 		const char *word = instruction->args.items[i], *value;
@@ -105,7 +105,8 @@ static int add_stage_args(struct outline *outline, const struct instruction *ins
 		value = strlist_get_env(&step->args, name);
 		if (!value)
 			value = strlist_get_env(&step->config.env, name);
-		if (add_arg(outline, instruction, word, value) < 0)
+		if (add_arg(outline, instruction, word, value) < 0 ||
+		    (!strchr(word, '=') && strlist_add(used, name) < 0))
 			return -ENOMEM;
 	}
 	return 0;
@@ -178,7 +179,7 @@ static int add_mounts(struct outline *outline, const struct step *step)
 /* --- The whole --- */
 
 static int add_stage(struct outline *outline, const struct plan_stage *stage,
-		     const struct instruction *from)
+		     const struct instruction *from, struct strlist *used)
 {
 	const struct instruction *instruction = from;
 
@@ -190,7 +191,7 @@ static int add_stage(struct outline *outline, const struct plan_stage *stage,
 		if (step->from_trigger)
 			continue;
 		if (instruction->kind == INSTRUCTION_ARG &&
-		    add_stage_args(outline, instruction, step) < 0)
+		    add_stage_args(outline, instruction, step, used) < 0)
 			return -ENOMEM;
 		instruction++;
 	}
@@ -226,7 +227,7 @@ static int collect(struct outline *outline, const struct plan_inputs *inputs,
 		if (stage == plan->target &&
 		    describe_target(outline, &plan->stages[stage], &instructions[i]) < 0)
 			return -ENOMEM;
-		if (add_stage(outline, &plan->stages[stage], &instructions[i]) < 0 ||
+		if (add_stage(outline, &plan->stages[stage], &instructions[i], &used) < 0 ||
 		    note_names(dockerfile, instructions[i].args.items[0], &used) < 0 ||
 		    note_names(dockerfile, instruction_flag(&instructions[i], "platform"), &used) <
 			    0)

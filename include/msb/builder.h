@@ -100,6 +100,18 @@ int msb_build(const char *root, const struct msb_build_options *options, msb_eve
 	      void *context, struct msb_build_result *result, struct msb_error *err);
 void msb_build_result_done(struct msb_build_result *result);
 
+/* What a Dockerfile tells without being built. */
+enum msb_call {
+	MSB_CALL_CHECK,   /* what BuildKit's rules say against it; without targets of all stages */
+	MSB_CALL_OUTLINE, /* arguments, secrets and agents of the (last) target */
+	MSB_CALL_TARGETS, /* its stages */
+};
+
+/* *ret: text for people, or JSON with docker's keys; owned. *ret_warnings: how many the check has,
+ * whatever the call. Base images that are not in the store are taken for bare ones. */
+int msb_build_call(const char *root, const struct msb_build_options *options, enum msb_call call,
+		   bool json, char **ret, size_t *ret_warnings, struct msb_error *err);
+
 /* --- Images ----------------------------------------------------------------------------- */
 
 /* path "-": standard input. each, which may be NULL, is called for every image loaded. */

@@ -287,6 +287,23 @@ int msb_build(const char *root, const struct msb_build_options *options, msb_eve
 	return msb_error_say(err, EIO, "Dockerfile:7: RUN false: exit code: 3");
 }
 
+int msb_build_call(const char *root, const struct msb_build_options *options, enum msb_call call,
+		   bool json, char **ret, size_t *ret_warnings, struct msb_error *err)
+{
+	static const char *const names[] = {"check", "outline", "targets"};
+	bool is_clean = options->targets && strcmp(options->targets[0], "clean") == 0;
+
+	(void)root;
+	if (options->dockerfile)
+		return msb_error_say(err, EINVAL, "%s:2: unknown instruction 'FRM'",
+				     options->dockerfile);
+	*ret_warnings = is_clean ? 0 : 2;
+	if (asprintf(ret, "%s of %s\n\nwith \033[31mred\033[0m\n", names[call],
+		     json ? "json" : "text") < 0)
+		return msb_error_memory(err);
+	return 0;
+}
+
 void msb_build_result_done(struct msb_build_result *result)
 {
 	for (size_t i = 0; i < result->target_count; i++)

@@ -7,6 +7,7 @@
 
 #include <msb/builder.h>
 
+#include "build_call.h"
 #include "command.h"
 #include "progress.h"
 #include "report.h"
@@ -33,6 +34,8 @@ enum {
 	KEY_TIMESTAMP,
 	KEY_ULIMIT,
 	KEY_SHM_SIZE,
+	KEY_CHECK,
+	KEY_CALL,
 	KEY_ACCEPTED, /* tunes, or has no meaning here */
 	KEY_REFUSED,  /* without it the result would be another: this and all that follow */
 };
@@ -82,6 +85,10 @@ static const struct argp_option build_options[] = {
 	{"ulimit", KEY_ULIMIT, "NAME=SOFT[:HARD]", 0, "A limit of RUN, not above the caller's own"},
 	{"jobs", KEY_JOBS, "N", 0, "Stages built at once (one a core)"},
 	{"explain", KEY_EXPLAIN, NULL, 0, "Say of each step that missed the cache why"},
+	{"check", KEY_CHECK, "BOOL", OPTION_ARG_OPTIONAL,
+	 "Build nothing: say what is wrong with the Dockerfile; status 1 if anything is"},
+	{"call", KEY_CALL, "WHAT[,format=json]", 0,
+	 "Build nothing: check; outline tells a target's arguments, targets the stages"},
 	{"quiet", 'q', NULL, 0, "Print the image ID alone"},
 	{"progress", KEY_PROGRESS, "HOW", 0, "auto, plain, tty, quiet or rawjson"},
 	{"iidfile", KEY_IIDFILE, "FILE", 0, "Write the image ID there"},
@@ -118,8 +125,6 @@ static const struct argp_option build_options[] = {
 	ACCEPTED("allow", KEY_ACCEPTED, "VALUE"),
 
 	REFUSED("push", KEY_REFUSED, OPTION_ARG_OPTIONAL),
-	REFUSED("call", KEY_REFUSED + 3, 0),
-	REFUSED("check", KEY_REFUSED + 4, OPTION_ARG_OPTIONAL),
 	REFUSED("policy", KEY_REFUSED + 5, 0),
 	REFUSED("device", KEY_REFUSED + 6, 0),
 	{0},
@@ -139,6 +144,7 @@ struct build {
 	struct words tags, build_args, labels, no_cache_filter, operands;
 	struct words secrets, agents, hosts, outputs, targets, annotations, contexts, ulimits;
 	enum progress_mode mode;
+	struct build_call call;
 	struct report report;
 };
 
@@ -304,6 +310,12 @@ static error_t parse_build(int key, char *arg, struct argp_state *state)
 	case 'q':
 		build->report.quiet = true;
 		return 0;
+	case KEY_CHECK:
+		build->call = (struct build_call){.wanted = option_bool(state, "check", arg)};
+		return 0;
+	case KEY_CALL:
+		build_call_parse(arg, state, &build->call);
+		return 0;
 	case KEY_PROGRESS:
 		build->mode = parse_progress(arg, state);
 		build->report.quiet |= build->mode == PROGRESS_QUIET;
@@ -381,7 +393,8 @@ int run_build(struct session *session, int argc, char **argv)
 		wanted.options.targets = wanted.targets.items;
 		wanted.options.annotations = wanted.annotations.items;
 		wanted.report.tags = &wanted.tags;
-		status = build(session, &wanted);
+		status = wanted.call.wanted ? build_call_run(session, &wanted.options, &wanted.call)
+					    : build(session, &wanted);
 	}
 	build_done(&wanted);
 	return status;
