@@ -40,11 +40,11 @@ static void tell_pull(void *context, const struct msb_transfer *transfer)
 }
 
 /* What a registry can be asked for; an ID names what is here or nowhere. */
-static bool is_name(const char *reference)
+static bool can_pull(const struct base_images *images, const char *reference)
 {
 	autofree char *name = NULL;
 
-	return strncmp(reference, "sha256:", 7) != 0 &&
+	return images->source.writer && strncmp(reference, "sha256:", 7) != 0 &&
 	       reference_normalize(reference, &name, NULL) >= 0;
 }
 
@@ -72,13 +72,13 @@ static int find_record(struct base_images *images, const char *reference, struct
 	struct msb_error why = {0};
 	int r;
 
-	if (images->source.pull && is_name(reference)) {
+	if (images->source.pull && can_pull(images, reference)) {
 		r = pull(images, reference, err);
 		if (r < 0)
 			return r;
 	}
 	r = image_find(images->source.store, reference, ret, err);
-	if (r != -ENOENT || !is_name(reference))
+	if (r != -ENOENT || !can_pull(images, reference))
 		return r;
 	r = pull(images, reference, &why);
 	return r < 0 ? not_here(reference, r, &why, err)

@@ -20,8 +20,8 @@ struct base_image {
 };
 
 struct base_image_source {
-	struct msb_store *store; /* borrowed, as all of them */
-	struct store_writer *writer;
+	struct msb_store *store;     /* borrowed, as all of them */
+	struct store_writer *writer; /* NULL: nothing is fetched */
 	struct events *events;
 	bool pull; /* ask the registry also for what is here */
 };

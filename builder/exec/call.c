@@ -100,6 +100,7 @@ int exec_look(const struct exec_request *request, struct exec_view *ret, struct 
 
 	build_init(&build, request);
 	build.only_looks = true;
+	build.images.source.writer = NULL; /* a look is not worth an image's layers */
 	r = build_read_inputs(&build, err);
 	if (r >= 0)
 		r = named_contexts_open(build.options->build_contexts, build.store, build.writer,
