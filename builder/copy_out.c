@@ -86,3 +86,39 @@ int msb_copy_out(const char *root, const char *ref, const char *path, const char
 	msb_found_done(&found);
 	return r;
 }
+
+static int write_into(struct msb_store *store, const struct msb_found *found, const char *directory,
+		      struct msb_error *err)
+{
+	autofree char *target = NULL;
+
+	if (found->entry.type == MSB_DIRECTORY)
+		return tree_checkout_into(store, &found->entry, directory, false, err);
+	if (mkdir(directory, 0777) < 0 && errno != EEXIST)
+		return msb_error_set(err, errno, "create '%s'", directory);
+	target = path_join(directory, path_base(found->path));
+	if (!target)
+		return msb_error_memory(err);
+	if (unlink(target) < 0 && errno != ENOENT)
+		return msb_error_set(err, errno, "replace '%s'", target);
+	return tree_checkout(store, &found->entry, target, false, err);
+}
+
+int msb_copy_into(const char *root, const char *ref, const char *path, const char *directory,
+		  struct msb_error *err)
+{
+	AUTO(msb_store_closep) struct msb_store *store = NULL;
+	struct msb_place place;
+	struct msb_found found;
+	int r = open_store(root, &store, err);
+
+	if (r >= 0)
+		r = find_place(store, ref, &place, err);
+	if (r >= 0)
+		r = msb_tree_find(store, &place.tree, path, 0, &found, err);
+	if (r < 0)
+		return r;
+	r = write_into(store, &found, directory, err);
+	msb_found_done(&found);
+	return r;
+}

@@ -229,6 +229,12 @@ int msb_diff(const char *root, const char *before, const char *after, msb_diff_f
  * existing directory receives it under its own name. destination "-": as a tar to fd 1. */
 int msb_copy_out(const char *root, const char *ref, const char *path, const char *destination,
 		 struct msb_error *err);
+/* What lies below the directory at path, or the file there under its own name, into a directory,
+ * which is made where it is missing and otherwise keeps what has other names. Owners are this
+ * process's.
+ */
+int msb_copy_into(const char *root, const char *ref, const char *path, const char *directory,
+		  struct msb_error *err);
 /* The tree as a tar. */
 int msb_export(const char *root, const char *ref, int fd, struct msb_error *err);
 /* What a step (or all steps of a stage or build: "7", "7/build") printed. */

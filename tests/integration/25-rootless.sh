@@ -27,10 +27,13 @@ as_user() {
         cd "$WORK"
         shift
         exec setpriv --reuid 54321 --regid 54321 --clear-groups \
-            env HOME="$WORK/home" MSB_ROOT="$WORK/home/store" "$@"' bash "$@"
+            env PATH="$WORK/bin:$PATH" HOME="$WORK/home" MSB_ROOT="$WORK/home/store" "$@"' bash "$@"
 }
 
-mkdir accounts home shared
+mkdir accounts home bin
+# Beside the test: the work tree may lie where only root looks.
+tools=$(dirname "$(realpath "$(command -v msb)")")
+cp "$tools/msb" "$tools/../../fs/msbfs" bin/
 cp /etc/passwd /etc/group accounts/
 printf 'ordinary:x:54321:54321::/:/bin/sh\n' >>accounts/passwd
 printf 'ordinary:x:54321:\n' >>accounts/group

@@ -83,3 +83,30 @@ END
 exits 1 msb build ctx
 contains err '137|signal|[Kk]illed'
 unmount_store
+
+it "writes the failed stage's files where somebody asks for them, and still exits 1"
+dockerfile <<'END'
+FROM busybox
+RUN mkdir -p /reports/deep && echo report > /reports/deep/one && echo log > /var/log.txt && exit 3
+END
+mkdir reports
+echo mine >reports/mine
+exits 1 msb build --output-on-failure reports:/reports --output-on-failure reports:/var/log.txt \
+    --output-on-failure all --output-on-failure none:/absent ctx
+contains err 'exit code: 3'
+contains err 'output-on-failure: .*absent'
+same report "$(cat reports/deep/one)"
+same log "$(cat reports/log.txt)"
+same mine "$(cat reports/mine)"
+same report "$(cat all/reports/deep/one)"
+present all/bin/busybox
+same "$EUID" "$(stat -c %u all/bin)"
+absent none
+
+it "writes none where nothing failed, and what was there before for a step that made nothing"
+sed -i 's/ && exit 3//' ctx/Dockerfile
+build --output-on-failure no-failure
+absent no-failure
+echo 'COPY no-such-file /' >>ctx/Dockerfile
+exits 1 msb build -q --output-on-failure before:/reports ctx
+same report "$(cat before/deep/one)"

@@ -542,6 +542,12 @@ int msb_copy_out(const char *root, const char *ref, const char *path, const char
 	return 0;
 }
 
+int msb_copy_into(const char *root, const char *ref, const char *path, const char *directory,
+		  struct msb_error *err)
+{
+	return msb_copy_out(root, ref, path, directory, err);
+}
+
 int msb_debug(const char *root, const struct msb_debug_options *options, int *ret_status,
 	      struct msb_error *err)
 {

@@ -25,6 +25,7 @@ enum {
 	KEY_METADATA_FILE,
 	KEY_JOBS,
 	KEY_EXPLAIN,
+	KEY_OUTPUT_ON_FAILURE,
 	KEY_PULL,
 	KEY_SECRET,
 	KEY_SSH,
@@ -81,6 +82,9 @@ static const struct argp_option build_options[] = {
 	 "Write the result there too: type is local, tar, oci or docker; DIR for local, - for a "
 	 "tar "
 	 "to standard output; may be given several times"},
+	{"output-on-failure", KEY_OUTPUT_ON_FAILURE, "DIR[:PATH]", 0,
+	 "When a step fails, write its stage's files, or those at PATH, to directory DIR; may be "
+	 "given several times"},
 	{"shm-size", KEY_SHM_SIZE, "BYTES", 0, "Size of /dev/shm of RUN (64m)"},
 	{"ulimit", KEY_ULIMIT, "NAME=SOFT[:HARD]", 0, "A limit of RUN, not above the caller's own"},
 	{"jobs", KEY_JOBS, "N", 0, "Stages built at once (one a core)"},
@@ -143,6 +147,7 @@ struct build {
 	struct msb_build_options options;
 	struct words tags, build_args, labels, no_cache_filter, operands;
 	struct words secrets, agents, hosts, outputs, targets, annotations, contexts, ulimits;
+	struct words failure_outputs;
 	enum progress_mode mode;
 	struct build_call call;
 	struct report report;
@@ -159,6 +164,7 @@ static void build_done(struct build *build)
 	words_done(&build->agents);
 	words_done(&build->hosts);
 	words_done(&build->outputs);
+	words_done(&build->failure_outputs);
 	words_done(&build->targets);
 	words_done(&build->annotations);
 	words_done(&build->contexts);
@@ -272,6 +278,8 @@ static error_t parse_list(int key, char *arg, struct argp_state *state)
 	switch (key) {
 	case 'o':
 		return words_add(&build->outputs, arg) < 0 ? ENOMEM : 0;
+	case KEY_OUTPUT_ON_FAILURE:
+		return words_add(&build->failure_outputs, arg) < 0 ? ENOMEM : 0;
 	case 't':
 		return words_add(&build->tags, arg) < 0 ? ENOMEM : 0;
 	case KEY_BUILD_ARG:
@@ -361,7 +369,7 @@ static int build(struct session *session, struct build *build)
 		return fail_say("start the display: %s", strerror(-r));
 	r = msb_build(session->root, &build->options, progress_event, progress, &result, &err);
 	build->report.vertex = progress_end(progress);
-	status = r < 0 ? report_failure(&build->report, &result, &err)
+	status = r < 0 ? report_failure(session, &build->report, &result, &err)
 		       : report_success(&build->report, &result);
 	msb_build_result_done(&result);
 	return status;
@@ -393,6 +401,7 @@ int run_build(struct session *session, int argc, char **argv)
 		wanted.options.targets = wanted.targets.items;
 		wanted.options.annotations = wanted.annotations.items;
 		wanted.report.tags = &wanted.tags;
+		wanted.report.failure_outputs = &wanted.failure_outputs;
 		status = wanted.call.wanted ? build_call_run(session, &wanted.options, &wanted.call)
 					    : build(session, &wanted);
 	}

@@ -182,8 +182,10 @@ static int read_disk(const char *directory, const char *path, struct content *re
 	autoclose int fd = -1;
 	ssize_t n = 1;
 
-	if (asprintf(&whole, "%s%s", directory[0] ? directory : ".", path) < 0)
+	if (asprintf(&whole, "%s%s", directory[0] ? directory : ".", path) < 0) {
+		whole = NULL;
 		return msb_error_memory(err);
+	}
 	fd = open(whole, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
 	ret->bytes = malloc(MAX_TEXT);
 	if (!ret->bytes)

@@ -158,13 +158,38 @@ static void say_where(const struct msb_build_result *result, const char *stage)
 	fputs("look inside with: msb debug\n", stderr);
 }
 
-int report_failure(const struct report *report, const struct msb_build_result *result,
-		   const struct msb_error *err)
+/* The stage as the failed command left it, or as the last step did that had a tree. */
+static void write_files(const struct session *session, const struct report *report,
+			const struct msb_build_result *result)
+{
+	for (size_t i = 0; i < report->failure_outputs->count; i++) {
+		const char *wish = report->failure_outputs->items[i];
+		const char *colon = strstr(wish, ":/");
+		autofree char *directory = strndup(wish, colon ? (size_t)(colon - wish) : SIZE_MAX);
+		autofree char *ref = NULL;
+		struct msb_error err = {0};
+
+		if (!directory ||
+		    asprintf(&ref, "%lld/%s", (long long)result->build, result->failed_stage) < 0) {
+			ref = NULL;
+			fail_say("out of memory");
+		} else if (msb_copy_into(session->root, ref, colon ? colon + 1 : "/", directory,
+					 &err) < 0) {
+			msb_error_prefix(&err, err.code, "--output-on-failure");
+			fail(&err);
+		}
+	}
+}
+
+int report_failure(const struct session *session, const struct report *report,
+		   const struct msb_build_result *result, const struct msb_error *err)
 {
 	const char *raw = result->failed_stage ? result->failed_stage : "";
 	autofree char *stage = text_harmless(raw, strlen(raw));
 	int status;
 
+	if (result->build && result->failed_in_step && result->failed_stage)
+		write_files(session, report, result);
 	if (report->silent)
 		return fail(err);
 	if (result->failed_log && *result->failed_log) {
