@@ -306,11 +306,12 @@ mount_8_and_fstab_know_it() {
 an_ordinary_user_mounts_by_fusermount() {
 	mkdir -p user-mount && chown -R 65534:65534 user-mount && chmod 755 "$work" &&
 		mknod -m 666 fuse c 10 229 && cp -r "$store" user-store && chown -R 65534:65534 user-store &&
+		cp "$msbfs" user-msbfs && # the work tree may lie where only root looks
 		unshare -m --propagation private bash -c '
 			mount --bind fuse /dev/fuse && exec setpriv --reuid=65534 --regid=65534 \
-				--clear-groups bash -c "cd / && $0 $1/user-store $1/user-mount &&
+				--clear-groups bash -c "cd / && $1/user-msbfs $1/user-store $1/user-mount &&
 				ls $1/user-mount/stages/1/usr/bin/hello && fusermount3 -u $1/user-mount"' \
-			"$msbfs" "$work"
+			bash "$work"
 }
 
 damage_is_an_error_of_that_file_alone() {
