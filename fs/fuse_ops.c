@@ -3,6 +3,7 @@
 
 #include "fuse_ops.h"
 #include "push.h"
+#include "transport.h"
 
 /* Seconds; the kernel caps it. Nothing in a tree ever changes. */
 #define FOREVER 1e9
@@ -132,11 +133,19 @@ static char *buffer_of_thread(size_t size)
 	return buffer->bytes;
 }
 
+/* For a reply whose request has no name that is still needed. */
+static char *reply_room(size_t size)
+{
+	char *room = transport_reply_buffer(size);
+
+	return room ? room : buffer_of_thread(size);
+}
+
 static void on_read(fuse_req_t request, fuse_ino_t id, size_t size, off_t offset,
 		    struct fuse_file_info *file)
 {
 	const struct fuse_ops_context *context = fuse_req_userdata(request);
-	char *bytes = buffer_of_thread(size);
+	char *bytes = reply_room(size);
 	struct core_place place = {0};
 	ssize_t n = -ENOMEM;
 
@@ -182,7 +191,7 @@ static bool list_one(void *context, const char *name, const struct core_node *no
 static void list(fuse_req_t request, fuse_ino_t id, size_t size, off_t offset, bool plus)
 {
 	const struct fuse_ops_context *context = fuse_req_userdata(request);
-	struct listing listing = {request, plus, buffer_of_thread(size), size, 0};
+	struct listing listing = {request, plus, reply_room(size), size, 0};
 	int r = -ENOMEM;
 
 	if (listing.bytes)
