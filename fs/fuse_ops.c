@@ -1,5 +1,6 @@
 #include <pthread.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "fuse_ops.h"
 #include "push.h"
@@ -30,6 +31,11 @@ static void on_init(void *user_data, struct fuse_conn_info *connection)
 				 FUSE_CAP_AUTO_INVAL_DATA | FUSE_CAP_ASYNC_READ);
 	if (context->handles)
 		want(connection, FUSE_CAP_EXPORT_SUPPORT);
+	/* The kernel keeps ACLs, and that there are none, and goes by them. It asks for a file's
+	 * when somebody else than its owner opens it, which would cost an ordinary user's mount a
+	 * request for each file. */
+	if (!context->no_xattrs && geteuid() == 0)
+		want(connection, FUSE_CAP_POSIX_ACL);
 	connection->want &= ~(unsigned)(FUSE_CAP_READDIRPLUS_AUTO | FUSE_CAP_SPLICE_READ |
 					FUSE_CAP_SPLICE_WRITE | FUSE_CAP_SPLICE_MOVE);
 	connection->max_write = FUSE_OPS_READ_MAX; /* sets the pages of a request, reads included */
