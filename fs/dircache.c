@@ -1,9 +1,12 @@
+#include <malloc.h>
 #include <pthread.h>
 #include <stdatomic.h>
 
 #include "dircache.h"
 
 #define BUCKETS 16384
+/* What stays of the budget when memory is given back. */
+#define TRIMMED 8
 /* So many entries' contents are located at once. */
 #define BATCH 128
 
@@ -104,11 +107,11 @@ static void evict(struct dircache *cache, struct cached_dir *dir)
 	dir_free(dir);
 }
 
-static void shrink(struct dircache *cache)
+static void shrink(struct dircache *cache, size_t budget)
 {
 	struct cached_dir *dir = cache->oldest, *newer;
 
-	for (; dir && cache->bytes > cache->budget; dir = newer) {
+	for (; dir && cache->bytes > budget; dir = newer) {
 		newer = dir->newer;
 		if (dir->users == 0)
 			evict(cache, dir);
@@ -123,7 +126,15 @@ static void insert(struct dircache *cache, struct cached_dir *dir)
 	*bucket = dir;
 	link_newest(cache, dir);
 	cache->bytes += dir->footprint;
-	shrink(cache);
+	shrink(cache, cache->budget);
+}
+
+void dircache_trim(struct dircache *cache)
+{
+	pthread_mutex_lock(&cache->lock);
+	shrink(cache, cache->budget / TRIMMED);
+	pthread_mutex_unlock(&cache->lock);
+	malloc_trim(0);
 }
 
 static int load(struct dircache *cache, const struct msb_digest *object, struct cached_dir **ret,

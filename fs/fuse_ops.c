@@ -296,11 +296,28 @@ static void on_statfs(fuse_req_t request, fuse_ino_t id)
 		fuse_reply_statfs(request, &totals);
 }
 
-/* The mount is read-only, so that the kernel refuses every change by itself. Forgets need no
- * answer: nothing is remembered for a node. */
+/* Nothing is remembered for a node. */
+static void on_forget(fuse_req_t request, fuse_ino_t id, uint64_t lookups)
+{
+	(void)id;
+	(void)lookups;
+	core_forgotten(core_of(request), 1);
+	fuse_reply_none(request);
+}
+
+static void on_forget_multi(fuse_req_t request, size_t count, struct fuse_forget_data *forgets)
+{
+	(void)forgets;
+	core_forgotten(core_of(request), count);
+	fuse_reply_none(request);
+}
+
+/* The mount is read-only, so that the kernel refuses every change by itself. */
 const struct fuse_lowlevel_ops fuse_ops = {
 	.init = on_init,
 	.lookup = on_lookup,
+	.forget = on_forget,
+	.forget_multi = on_forget_multi,
 	.getattr = on_getattr,
 	.readlink = on_readlink,
 	.open = on_open,

@@ -14,6 +14,7 @@ offer=/sys/module/fuse/parameters/enable_uring
 work=$(mktemp -d "${TMPDIR:-/tmp}/msbfs-test.XXXXXX")
 store=$work/store source=$work/source second=$work/second mount=$work/mount
 cd "$work" || exit 1
+. "$(dirname "$self")/words.sh"
 
 clean_up() {
 	while umount -l "$mount" 2>/dev/null; do :; done
@@ -60,26 +61,6 @@ make_source() {
 	chown -h 1234:5678 etc/link && chown 100000:4000000000 noise
 	chmod 1777 empty && touch -d '1969-12-31 23:59:59.999999999 UTC' empty
 	cd "$work" || return 1
-}
-
-# Everything find can tell. A directory's size is the file system's own business.
-metadata() {
-	(cd "$1" && find . -printf '%P\t%y\t%m\t%U\t%G\t%T@\t%n\t%l\t' \
-		\( -type d -printf '\n' -o -printf '%s\n' \) | LC_ALL=C sort)
-}
-
-links() { # names by the inode they share
-	(cd "$1" && find . -type f -links +1 -printf '%i %p\n' | LC_ALL=C sort -k 1,1n -k 2 |
-		awk '{ if ($1 != last) printf "\n"; last = $1; printf "%s ", $2 }' | LC_ALL=C sort)
-}
-
-same_as() {
-	[ -z "$(rsync -aHAXn --checksum --delete -i "$1/" "$2/" | tee /dev/stderr)" ] &&
-		diff <(metadata "$1") <(metadata "$2") && diff <(links "$1") <(links "$2") &&
-		diff <(cd "$1" && find . -type f -exec sha256sum {} + | sort) \
-			<(cd "$2" && find . -type f -exec sha256sum {} + | sort) &&
-		diff <(cd "$1" && getfattr -R -h -d -m - -e hex . | LC_ALL=C sort) \
-			<(cd "$2" && getfattr -R -h -d -m - -e hex . | LC_ALL=C sort)
 }
 
 start() { timeout 20 "$msbfs" -o $option "$@" "$store" "$mount"; }
@@ -369,17 +350,4 @@ rm -r "$second/many" "$second/numbers" && echo new >"$second/only-here" || exit 
 mkdir "$mount" || exit 1
 tree=$("$make_store" "$store" build "$source" "$second" | head -n 1) || exit 1
 
-tests=$(grep -oE '^(a|an|the|every|new|what|nothing|inode|images|holes|extended|mount_8|damage|no)_[a-z0-9_]+\(\)' \
-	"$self" | tr -d '()')
-# shellcheck disable=SC2086
-echo "1..$(wc -w <<<$tests)"
-number=0
-for name in $tests; do
-	number=$((number + 1))
-	if "$name" >output 2>&1; then
-		echo "ok $number - ${name//_/ }"
-	else
-		echo "not ok $number - ${name//_/ }"
-		sed 's/^/# /' output | head -n 40
-	fi
-done
+run_tests "$self"
