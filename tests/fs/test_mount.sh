@@ -14,6 +14,7 @@ offer=/sys/module/fuse/parameters/enable_uring
 work=$(mktemp -d "${TMPDIR:-/tmp}/msbfs-test.XXXXXX")
 store=$work/store source=$work/source second=$work/second mount=$work/mount
 cd "$work" || exit 1
+# shellcheck source=tests/fs/words.sh
 . "$(dirname "$self")/words.sh"
 
 clean_up() {
@@ -125,9 +126,9 @@ no_label_at_all_is_another_answer_than_none_here() {
 }
 
 the_kernel_goes_by_access_control_lists() {
-	local file=$mount/stages/1/etc/shared as='setpriv --clear-groups --regid=65533 --reuid'
-	chmod 755 "$work" && stop && start -o allow_other && [ "$($as=65534 cat "$file")" = shared ] &&
-		$as=65532 cat "$file" 2>&1 | grep -q 'Permission denied' && stop && start
+	local file=$mount/stages/1/etc/shared as=(setpriv --clear-groups --regid=65533)
+	chmod 755 "$work" && stop && start -o allow_other && [ "$("${as[@]}" --reuid=65534 cat "$file")" = shared ] &&
+		"${as[@]}" --reuid=65532 cat "$file" 2>&1 | grep -q 'Permission denied' && stop && start
 }
 
 inode_numbers_are_the_same_after_a_remount() {
