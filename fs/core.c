@@ -14,6 +14,8 @@
 #include "texts.h"
 
 #define CACHE_BYTES ((size_t)64 << 20)
+/* Memory is given back each time the kernel has forgotten so many nodes. */
+#define FORGOTTEN_MAX 20000
 
 int core_open(const char *store, const struct core_options *options, struct core **ret,
 	      struct msb_error *err)
@@ -216,6 +218,16 @@ ssize_t core_xattr_list(struct core *core, uint64_t id, char *list, size_t size)
 		return 0;
 	r = node_get(core, id, &node);
 	return r < 0 ? r : node_xattr_list(&node, list, size);
+}
+
+void core_forgotten(struct core *core, uint64_t count)
+{
+	uint64_t before = atomic_fetch_add(&core->forgotten, count);
+
+	if (before < FORGOTTEN_MAX && before + count >= FORGOTTEN_MAX) {
+		dircache_trim(core->dirs);
+		atomic_store(&core->forgotten, 0);
+	}
 }
 
 int core_statfs(struct core *core, struct statvfs *ret)

@@ -1,9 +1,14 @@
+#include <malloc.h>
 #include <pthread.h>
 #include <stdatomic.h>
 
 #include "dircache.h"
 
 #define BUCKETS 16384
+/* What stays of the budget when memory is given back. */
+#define TRIMMED 8
+/* So many entries' contents are located at once. */
+#define BATCH 128
 
 struct known_location {
 	struct msb_location location;
@@ -102,11 +107,11 @@ static void evict(struct dircache *cache, struct cached_dir *dir)
 	dir_free(dir);
 }
 
-static void shrink(struct dircache *cache)
+static void shrink(struct dircache *cache, size_t budget)
 {
 	struct cached_dir *dir = cache->oldest, *newer;
 
-	for (; dir && cache->bytes > cache->budget; dir = newer) {
+	for (; dir && cache->bytes > budget; dir = newer) {
 		newer = dir->newer;
 		if (dir->users == 0)
 			evict(cache, dir);
@@ -121,7 +126,15 @@ static void insert(struct dircache *cache, struct cached_dir *dir)
 	*bucket = dir;
 	link_newest(cache, dir);
 	cache->bytes += dir->footprint;
-	shrink(cache);
+	shrink(cache, cache->budget);
+}
+
+void dircache_trim(struct dircache *cache)
+{
+	pthread_mutex_lock(&cache->lock);
+	shrink(cache, cache->budget / TRIMMED);
+	pthread_mutex_unlock(&cache->lock);
+	malloc_trim(0);
 }
 
 static int load(struct dircache *cache, const struct msb_digest *object, struct cached_dir **ret,
@@ -207,32 +220,71 @@ static struct known_location *locations_of(struct dircache *cache, struct cached
 	return locations;
 }
 
+/* The first answer stays: readers hold no lock. */
+static void remember(struct dircache *cache, struct known_location *one,
+		     const struct msb_location *location)
+{
+	pthread_mutex_lock(&cache->locate_lock);
+	if (!atomic_load_explicit(&one->known, memory_order_relaxed)) {
+		one->location = *location;
+		atomic_store_explicit(&one->known, true, memory_order_release);
+	}
+	pthread_mutex_unlock(&cache->locate_lock);
+}
+
+/* The files from index on whose places are not known yet, BATCH at most. */
+static size_t choose(const struct cached_dir *dir, const struct known_location *locations,
+		     size_t index, struct msb_located *blobs, size_t *indices)
+{
+	size_t count = msb_dir_count(dir->dir), n = 0;
+	struct msb_entry entry;
+
+	for (size_t i = index; i < count && i - index < BATCH; i++) {
+		if (atomic_load_explicit(&locations[i].known, memory_order_relaxed))
+			continue;
+		msb_dir_get(dir->dir, i, &entry);
+		if (entry.type != MSB_FILE || entry.size == 0)
+			continue;
+		blobs[n].digest = entry.digest;
+		indices[n++] = i;
+	}
+	return n;
+}
+
+/* Who reads one file of a directory often reads the next ones. What is wrong about one of them is
+ * said when it is read itself. */
+static void locate_some(struct dircache *cache, struct cached_dir *dir,
+			struct known_location *locations, size_t index)
+{
+	struct msb_located blobs[BATCH];
+	size_t indices[BATCH], n = choose(dir, locations, index, blobs, indices);
+
+	if (n < 2 || msb_store_locate_all(cache->store, blobs, n, NULL) < 0)
+		return;
+	for (size_t i = 0; i < n; i++)
+		if (blobs[i].found)
+			remember(cache, &locations[indices[i]], &blobs[i].location);
+}
+
 int dircache_locate(struct dircache *cache, struct cached_dir *dir, size_t index, bool again,
 		    struct msb_location *ret, struct msb_error *err)
 {
 	struct known_location *locations = locations_of(cache, dir), *one;
-	struct msb_location location;
 	struct msb_entry entry;
 	int r;
 
 	if (!locations)
 		return msb_error_memory(err);
 	one = &locations[index];
+	if (!again && !atomic_load_explicit(&one->known, memory_order_acquire))
+		locate_some(cache, dir, locations, index);
 	if (!again && atomic_load_explicit(&one->known, memory_order_acquire)) {
 		*ret = one->location;
 		return 0;
 	}
 	msb_dir_get(dir->dir, index, &entry);
-	r = msb_store_locate(cache->store, &entry.digest, &location, err);
-	if (r < 0)
-		return r;
-	/* The first answer stays: readers hold no lock. */
-	pthread_mutex_lock(&cache->locate_lock);
-	if (!atomic_load_explicit(&one->known, memory_order_relaxed)) {
-		one->location = location;
-		atomic_store_explicit(&one->known, true, memory_order_release);
-	}
-	pthread_mutex_unlock(&cache->locate_lock);
-	*ret = location;
-	return 0;
+	r = msb_store_locate(cache->store, &entry.digest, ret, err);
+	if (r == 0)
+		remember(cache, one, ret);
+	return r;
 }

@@ -36,6 +36,9 @@ void dircache_put(struct dircache *cache, struct cached_dir *dir); /* NULL is fi
 /* One more user of a directory in use. */
 struct cached_dir *dircache_share(struct dircache *cache, struct cached_dir *dir);
 
+/* Gives back what is not in use, but for a small part, and the memory to the system. */
+void dircache_trim(struct dircache *cache);
+
 /* Where the content of the file at index is. again: what was known is wrong. */
 int dircache_locate(struct dircache *cache, struct cached_dir *dir, size_t index, bool again,
 		    struct msb_location *ret, struct msb_error *err);

@@ -1,8 +1,10 @@
 #include <pthread.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "fuse_ops.h"
 #include "push.h"
+#include "transport.h"
 
 /* Seconds; the kernel caps it. Nothing in a tree ever changes. */
 #define FOREVER 1e9
@@ -29,6 +31,11 @@ static void on_init(void *user_data, struct fuse_conn_info *connection)
 				 FUSE_CAP_AUTO_INVAL_DATA | FUSE_CAP_ASYNC_READ);
 	if (context->handles)
 		want(connection, FUSE_CAP_EXPORT_SUPPORT);
+	/* The kernel keeps ACLs, and that there are none, and goes by them. It asks for a file's
+	 * when somebody else than its owner opens it, which would cost an ordinary user's mount a
+	 * request for each file. */
+	if (!context->no_xattrs && geteuid() == 0)
+		want(connection, FUSE_CAP_POSIX_ACL);
 	connection->want &= ~(unsigned)(FUSE_CAP_READDIRPLUS_AUTO | FUSE_CAP_SPLICE_READ |
 					FUSE_CAP_SPLICE_WRITE | FUSE_CAP_SPLICE_MOVE);
 	connection->max_write = FUSE_OPS_READ_MAX; /* sets the pages of a request, reads included */
@@ -132,11 +139,19 @@ static char *buffer_of_thread(size_t size)
 	return buffer->bytes;
 }
 
+/* For a reply whose request has no name that is still needed. */
+static char *reply_room(size_t size)
+{
+	char *room = transport_reply_buffer(size);
+
+	return room ? room : buffer_of_thread(size);
+}
+
 static void on_read(fuse_req_t request, fuse_ino_t id, size_t size, off_t offset,
 		    struct fuse_file_info *file)
 {
 	const struct fuse_ops_context *context = fuse_req_userdata(request);
-	char *bytes = buffer_of_thread(size);
+	char *bytes = reply_room(size);
 	struct core_place place = {0};
 	ssize_t n = -ENOMEM;
 
@@ -182,7 +197,7 @@ static bool list_one(void *context, const char *name, const struct core_node *no
 static void list(fuse_req_t request, fuse_ino_t id, size_t size, off_t offset, bool plus)
 {
 	const struct fuse_ops_context *context = fuse_req_userdata(request);
-	struct listing listing = {request, plus, buffer_of_thread(size), size, 0};
+	struct listing listing = {request, plus, reply_room(size), size, 0};
 	int r = -ENOMEM;
 
 	if (listing.bytes)
@@ -281,11 +296,28 @@ static void on_statfs(fuse_req_t request, fuse_ino_t id)
 		fuse_reply_statfs(request, &totals);
 }
 
-/* The mount is read-only, so that the kernel refuses every change by itself. Forgets need no
- * answer: nothing is remembered for a node. */
+/* Nothing is remembered for a node. */
+static void on_forget(fuse_req_t request, fuse_ino_t id, uint64_t lookups)
+{
+	(void)id;
+	(void)lookups;
+	core_forgotten(core_of(request), 1);
+	fuse_reply_none(request);
+}
+
+static void on_forget_multi(fuse_req_t request, size_t count, struct fuse_forget_data *forgets)
+{
+	(void)forgets;
+	core_forgotten(core_of(request), count);
+	fuse_reply_none(request);
+}
+
+/* The mount is read-only, so that the kernel refuses every change by itself. */
 const struct fuse_lowlevel_ops fuse_ops = {
 	.init = on_init,
 	.lookup = on_lookup,
+	.forget = on_forget,
+	.forget_multi = on_forget_multi,
 	.getattr = on_getattr,
 	.readlink = on_readlink,
 	.open = on_open,

@@ -2,6 +2,8 @@
 #ifndef INTERNAL_H
 #define INTERNAL_H
 
+#include <stdatomic.h>
+
 #include <msb/store.h>
 
 #include "core.h"
@@ -13,7 +15,8 @@ struct core {
 	struct history *history;
 	struct shelf *shelf;
 	struct texts *texts;
-	int64_t opened_ns; /* since 1970 */
+	atomic_uint_fast64_t forgotten; /* nodes, since memory was given back */
+	int64_t opened_ns;              /* since 1970 */
 	core_log_fn log;
 	void *log_context;
 };

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "inode.h"
+#include "labels.h"
 #include "node.h"
 
 void node_done(struct node *node)
@@ -260,6 +261,8 @@ ssize_t node_xattr(const struct node *node, const char *name, void *value, size_
 	while (msb_entry_xattr(entry, &position, &found, &bytes, &length))
 		if (strcmp(found, name) == 0)
 			return give(bytes, length, value, size);
+	if (strcmp(name, LABEL_NAME) == 0 && !labels_may_be(node->core, node->view))
+		return -EOPNOTSUPP;
 	return -ENODATA;
 }
 

@@ -1,8 +1,10 @@
 #include <pthread.h>
 #include <stdlib.h>
+#include <time.h>
 
 #include "fuse_ops.h"
 #include "push.h"
+#include "transport.h"
 
 /* Directories that are being read at the same time. */
 #define STREAMS 8
@@ -13,6 +15,8 @@
 #define WINDOW_MAX   64
 /* So many bytes at a time: the reader waits for them. */
 #define BYTES_MAX (512 * 1024)
+/* Who may not push itself waits at most so long for the thread that does. */
+#define PATIENCE_NS 2000000
 /* What lies between two files in order: entries that are no files or need no reading. */
 #define GAP 4
 /* So many reads in order start it. */
@@ -42,6 +46,12 @@ struct push {
 	bool hot; /* the last reads went in order */
 	unsigned credit;
 	bool stopping;
+	/* A thread answers a core's requests alone where the transport is a ring. There it must
+	 * never wait for a page, and a thread of its own pushes. */
+	bool has_pusher;
+	pthread_t pusher;
+	pthread_cond_t changed; /* asked, done or stopping */
+	uint64_t asked, done;
 };
 
 static struct stream *stream_of(struct push *push, uint64_t directory)
@@ -110,6 +120,14 @@ static void see_list(struct push *push, uint64_t directory)
 				  .window = 2 * WINDOW_FIRST};
 }
 
+static bool has_work(const struct push *push)
+{
+	for (size_t i = 0; i < STREAMS; i++)
+		if (push->streams[i].next < push->streams[i].end)
+			return true;
+	return false;
+}
+
 /* The entry to push next, of the stream used last; false when there is nothing to do. */
 static bool take_work(struct push *push, struct core_place *ret)
 {
@@ -155,7 +173,7 @@ static size_t push_one(struct push *push, const struct core_place *place)
 }
 
 /* Pushes what the reader is expected to want, unless another thread is at it. */
-static void work(struct push *push)
+static void push_some(struct push *push)
 {
 	struct core_place place;
 	size_t bytes = 0;
@@ -173,11 +191,69 @@ static void work(struct push *push)
 	pthread_mutex_unlock(&push->pushing);
 }
 
+static void *run_pusher(void *context)
+{
+	struct push *push = context;
+	uint64_t asked;
+
+	pthread_mutex_lock(&push->lock);
+	while (!push->stopping) {
+		if (push->asked == push->done) {
+			pthread_cond_wait(&push->changed, &push->lock);
+			continue;
+		}
+		asked = push->asked;
+		pthread_mutex_unlock(&push->lock);
+		push_some(push);
+		pthread_mutex_lock(&push->lock);
+		push->done = asked;
+		pthread_cond_broadcast(&push->changed);
+	}
+	pthread_mutex_unlock(&push->lock);
+	return NULL;
+}
+
+/* With the lock held. */
+static void ask_pusher(struct push *push)
+{
+	struct timespec until;
+	uint64_t asked;
+
+	if (push->stopping || !has_work(push))
+		return;
+	if (!push->has_pusher)
+		push->has_pusher = pthread_create(&push->pusher, NULL, run_pusher, push) == 0;
+	if (!push->has_pusher)
+		return;
+	clock_gettime(CLOCK_MONOTONIC, &until);
+	until.tv_nsec += PATIENCE_NS;
+	if (until.tv_nsec >= 1000000000) {
+		until.tv_nsec -= 1000000000;
+		until.tv_sec++;
+	}
+	asked = ++push->asked;
+	pthread_cond_broadcast(&push->changed);
+	while (push->done < asked && !push->stopping)
+		if (pthread_cond_timedwait(&push->changed, &push->lock, &until) != 0)
+			return;
+}
+
+/* With the lock held, and without it on return. */
+static void work(struct push *push)
+{
+	bool ring = transport_is_ring();
+
+	if (ring)
+		ask_pusher(push);
+	pthread_mutex_unlock(&push->lock);
+	if (!ring)
+		push_some(push);
+}
+
 void push_saw_read(struct push *push, const struct core_place *place)
 {
 	pthread_mutex_lock(&push->lock);
 	see_read(push, place);
-	pthread_mutex_unlock(&push->lock);
 	work(push);
 }
 
@@ -185,13 +261,13 @@ void push_saw_list(struct push *push, uint64_t directory)
 {
 	pthread_mutex_lock(&push->lock);
 	see_list(push, directory);
-	pthread_mutex_unlock(&push->lock);
 	work(push);
 }
 
 struct push *push_new(struct core *core, struct fuse_session *session)
 {
 	struct push *push = calloc(1, sizeof(*push));
+	pthread_condattr_t attributes;
 	char *bytes = malloc(FILE_MAX);
 
 	if (!push || !bytes) {
@@ -204,6 +280,10 @@ struct push *push_new(struct core *core, struct fuse_session *session)
 	push->bytes = bytes;
 	pthread_mutex_init(&push->lock, NULL);
 	pthread_mutex_init(&push->pushing, NULL);
+	pthread_condattr_init(&attributes);
+	pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+	pthread_cond_init(&push->changed, &attributes);
+	pthread_condattr_destroy(&attributes);
 	return push;
 }
 
@@ -211,6 +291,7 @@ void push_stop(struct push *push)
 {
 	pthread_mutex_lock(&push->lock);
 	push->stopping = true;
+	pthread_cond_broadcast(&push->changed);
 	pthread_mutex_unlock(&push->lock);
 	pthread_mutex_lock(&push->pushing);
 	pthread_mutex_unlock(&push->pushing);
@@ -220,6 +301,10 @@ void push_free(struct push *push)
 {
 	if (!push)
 		return;
+	push_stop(push);
+	if (push->has_pusher)
+		pthread_join(push->pusher, NULL);
+	pthread_cond_destroy(&push->changed);
 	pthread_mutex_destroy(&push->lock);
 	pthread_mutex_destroy(&push->pushing);
 	free(push->bytes);

@@ -15,6 +15,7 @@
 #include "mountpoint.h"
 #include "push.h"
 #include "serve.h"
+#include "transport.h"
 
 /* The signal that wakes the main thread; its handler does nothing. */
 #define WAKE SIGUSR2
@@ -242,7 +243,10 @@ static int mount_it(struct server *server, struct msb_error *err)
 			return msb_error_set(err, errno, "open /dev/fuse");
 		return fuse_failed(err, "mount");
 	}
-	return 0;
+	if (server->options->no_ring)
+		return 0;
+	server->context.transport = transport_new(server->session, WAKE);
+	return server->context.transport ? 0 : msb_error_memory(err);
 }
 
 static int run_loop(struct server *server, struct msb_error *err)
@@ -300,6 +304,7 @@ static void tear_down(struct server *server)
 		eventfd_write(server->over, 1);
 		pthread_join(server->watcher, NULL);
 	}
+	transport_free(server->context.transport);
 	push_free(server->context.push);
 	if (server->session) {
 		fuse_session_unmount(server->session);

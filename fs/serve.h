@@ -18,6 +18,7 @@ struct serve_options {
 	size_t cache_bytes;
 	bool no_xattrs;
 	bool handles;      /* answer file handles */
+	bool no_ring;      /* not even where the kernel offers it */
 	serve_log_fn *log; /* where the log goes; NULL: to syslog */
 	int control;       /* -1: none. Its other end's closing ends the mount */
 	int ready;         /* -1: none. A byte is written when the mount answers */

@@ -7,6 +7,7 @@
 #ifndef VIEW_H
 #define VIEW_H
 
+#include <stdatomic.h>
 #include <stdint.h>
 
 #include <msb/cleanup.h>
@@ -21,6 +22,7 @@ struct shown_tree {
 	uint32_t files_view; /* the first view: non-directories have their nodes there, so that all
 			      * places share one page cache */
 	struct link_map *links;
+	_Atomic enum labels_known { LABELS_UNKNOWN, LABELS_NONE, LABELS_SOME } labels;
 	struct shown_tree *next;
 };
 

@@ -157,16 +157,13 @@ void store_reader_release(struct connection *connection)
 		pthread_mutex_unlock(&connection->lock);
 }
 
-int store_find_committed(struct msb_store *store, const struct msb_digest *digest,
-			 struct msb_location *ret, struct msb_error *err)
+static int find_on(struct connection *connection, const struct msb_digest *digest,
+		   struct msb_location *ret, struct msb_error *err)
 {
-	autoreader *connection = NULL;
-	int r = store_reader(store, &connection, err);
-
-	if (r < 0)
-		return r;
 	autoquery query = query_on(connection, "SELECT pack, offset, size FROM blob"
 					       " WHERE digest = ?");
+	int r;
+
 	query_bind_digest(&query, digest);
 	r = query_step(&query, err);
 	if (r == 1) {
@@ -175,6 +172,15 @@ int store_find_committed(struct msb_store *store, const struct msb_digest *diges
 		ret->size = (uint64_t)query_int(&query);
 	}
 	return r;
+}
+
+int store_find_committed(struct msb_store *store, const struct msb_digest *digest,
+			 struct msb_location *ret, struct msb_error *err)
+{
+	autoreader *connection = NULL;
+	int r = store_reader(store, &connection, err);
+
+	return r < 0 ? r : find_on(connection, digest, ret, err);
 }
 
 static int find_pending(struct msb_store *store, const struct msb_digest *digest,
@@ -205,6 +211,32 @@ int msb_store_locate(struct msb_store *store, const struct msb_digest *digest,
 				     msb_digest_format(digest, text));
 	*ret = location;
 	return 0;
+}
+
+int msb_store_locate_all(struct msb_store *store, struct msb_located *blobs, size_t count,
+			 struct msb_error *err)
+{
+	autoreader *connection = NULL;
+	int ended, r = 0;
+
+	for (size_t i = 0; i < count && r >= 0; i++) {
+		r = find_pending(store, &blobs[i].digest, &blobs[i].location, err);
+		blobs[i].found = r == 1;
+	}
+	if (r >= 0)
+		r = store_reader(store, &connection, err);
+	if (r >= 0)
+		r = connection_run(connection, "BEGIN", err);
+	if (r < 0)
+		return r;
+	for (size_t i = 0; i < count && r >= 0; i++) {
+		if (blobs[i].found)
+			continue;
+		r = find_on(connection, &blobs[i].digest, &blobs[i].location, err);
+		blobs[i].found = r == 1;
+	}
+	ended = connection_run(connection, "COMMIT", r < 0 ? NULL : err);
+	return r < 0 ? r : ended;
 }
 
 static int open_large(struct msb_store *store, const struct msb_digest *digest,

@@ -1,13 +1,15 @@
 /*
- * Makes and changes stores for the tests of the mount:
+ * Makes and changes stores for the tests of the mount: make_store STORE and
  *
- *   make_store STORE build DIR DIR2   a finished build; stage 0 is called build, stage 1 has no
- * name make_store STORE fail DIR         a build whose second step failed make_store STORE begin
- * DIR        a build that is still running, one step done make_store STORE tag NAME DIR     an
- * image make_store STORE untag NAME make_store STORE id DIR           an image without a name;
- * prints its ID
+ *   build DIR DIR2     a finished build; stage 0 is called build, stage 1 has no name
+ *   fail DIR           a build whose second step failed
+ *   begin DIR          a build that is still running, one step done
+ *   tag NAME DIR       an image
+ *   untag NAME
+ *   id DIR             an image without a name; prints its ID
+ *   many NAME COUNT    an image with so many files
  *
- * Each prints the digests of the trees it made, a line each.
+ * Each prints the digests of the trees it scanned, a line each.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -20,6 +22,7 @@
 #include "io.h"
 #include "scan.h"
 #include "store_writer.h"
+#include "tree_edit.h"
 
 struct maker {
 	struct msb_store *store;
@@ -151,14 +154,12 @@ static int make_running(struct maker *maker, char **arguments)
 	return make_unfinished(maker, arguments, MSB_RUNNING);
 }
 
-static int set_image(struct maker *maker, char *name, const char *path)
+static int put_image(struct maker *maker, char *name, const struct msb_digest *tree)
 {
 	char text[MSB_DIGEST_TEXT], config[256];
-	struct msb_image image = {.name = name, .created_ns = io_now()};
-	int r = scan_and_tell(maker, path, &image.tree);
+	struct msb_image image = {.name = name, .tree = *tree, .created_ns = io_now()};
+	int r;
 
-	if (r < 0)
-		return r;
 	snprintf(config, sizeof(config), "{\"tree\":\"%s\"}", msb_digest_format(&image.tree, text));
 	if ((r = put_text(maker, config, &image.id)) < 0 ||
 	    (r = put_text(maker, "{}", &image.manifest)) < 0 ||
@@ -170,6 +171,14 @@ static int set_image(struct maker *maker, char *name, const char *path)
 	return store_commit(maker->writer, maker->err);
 }
 
+static int set_image(struct maker *maker, char *name, const char *path)
+{
+	struct msb_digest tree;
+	int r = scan_and_tell(maker, path, &tree);
+
+	return r < 0 ? r : put_image(maker, name, &tree);
+}
+
 static int make_tag(struct maker *maker, char **arguments)
 {
 	return set_image(maker, arguments[0], arguments[1]);
@@ -178,6 +187,48 @@ static int make_tag(struct maker *maker, char **arguments)
 static int make_id(struct maker *maker, char **arguments)
 {
 	return set_image(maker, NULL, arguments[0]);
+}
+
+/* So many files of the same 6 bytes, PER_DIRECTORY in each directory. */
+#define PER_DIRECTORY 1000
+
+static int fill(struct maker *maker, struct tree_edit *edit, unsigned long count)
+{
+	struct msb_entry entry = {.type = MSB_DIRECTORY, .mode = 0755, .nlink = 1};
+	char path[64];
+	int r = edit_put(edit, "/", &entry, maker->err);
+
+	for (unsigned long i = 0; i < count && r == 0; i++) {
+		if (i % PER_DIRECTORY == 0) {
+			snprintf(path, sizeof(path), "/directory-%06lu", i / PER_DIRECTORY);
+			entry = (struct msb_entry){.type = MSB_DIRECTORY, .mode = 0755, .nlink = 1};
+			r = edit_put(edit, path, &entry, maker->err);
+			entry = (struct msb_entry){.type = MSB_FILE,
+						   .mode = 0644,
+						   .nlink = 1,
+						   .size = 6,
+						   .allocated = 6};
+			if (r == 0)
+				r = put_text(maker, "hello\n", &entry.digest);
+		}
+		snprintf(path, sizeof(path), "/directory-%06lu/file-%lu", i / PER_DIRECTORY, i);
+		if (r == 0)
+			r = edit_put(edit, path, &entry, maker->err);
+	}
+	return r;
+}
+
+static int make_many(struct maker *maker, char **arguments)
+{
+	AUTO(tree_edit_freep) struct tree_edit *edit = NULL;
+	struct msb_digest tree;
+	int r = tree_edit_new(maker->store, NULL, &edit, maker->err);
+
+	if (r == 0)
+		r = fill(maker, edit, strtoul(arguments[1], NULL, 10));
+	if (r == 0)
+		r = edit_commit(edit, maker->writer, &tree, maker->err);
+	return r < 0 ? r : put_image(maker, arguments[0], &tree);
 }
 
 static int remove_tag(struct maker *maker, char **arguments)
@@ -196,6 +247,7 @@ static const struct command {
 } commands[] = {
 	{"build", 2, make_build}, {"fail", 1, make_failed}, {"begin", 1, make_running},
 	{"tag", 2, make_tag},     {"untag", 1, remove_tag}, {"id", 1, make_id},
+	{"many", 2, make_many},
 };
 
 static int run(int argc, char **argv, struct msb_error *err)

@@ -2,21 +2,35 @@
 # The daemon as users run it: a directory becomes a store, the store a mount, and the mount must
 # be that directory again.
 #
-# usage: test_mount.sh MSBFS MAKE_STORE      (as root; prints TAP)
+# usage: test_mount.sh MSBFS MAKE_STORE plain|ring      (as root; prints TAP)
+#
+# With ring the kernel is told to offer io_uring, where it can, for as long as the test runs.
 # Listings are what is tested here, and the last lines of one are read in another shell.
 # shellcheck disable=SC2010,SC2016,SC2002
 set -u
 
-msbfs=$1 make_store=$2 self=$(realpath "$0")
+msbfs=$1 make_store=$2 transport=$3 self=$(realpath "$0")
+offer=/sys/module/fuse/parameters/enable_uring
 work=$(mktemp -d "${TMPDIR:-/tmp}/msbfs-test.XXXXXX")
 store=$work/store source=$work/source second=$work/second mount=$work/mount
 cd "$work" || exit 1
+# shellcheck source=tests/fs/words.sh
+. "$(dirname "$self")/words.sh"
 
 clean_up() {
 	while umount -l "$mount" 2>/dev/null; do :; done
 	cd / && rm -rf --one-file-system "$work"
+	[ -z "${offered:-}" ] || echo "$offered" >$offer
 }
 trap clean_up EXIT
+
+option=noring
+if [ "$transport" = ring ]; then
+	option=ro # which changes nothing
+	if [ -e $offer ]; then
+		offered=$(cat $offer) && echo Y >$offer
+	fi
+fi
 
 # --- what is shown -------------------------------------------------------------------------------
 
@@ -33,6 +47,8 @@ make_source() {
 	setfattr -n user.colour -v blue usr/bin/hello
 	setfattr -n user.binary -v 0x00ff00 etc && setfattr -n trusted.secret -v 1 etc/pair
 	setfattr -n security.capability -v 0x0100000200000020000000000000000000000000 etc/nothing
+	echo shared >etc/shared && chmod 600 etc/shared && setfacl -m u:65534:r etc/shared
+	setfacl -d -m g:77:rx etc/deep
 	truncate -s 20M sparse && printf data | dd of=sparse bs=1 seek=9000000 conv=notrunc status=none
 	truncate -s 300K small-hole
 	seq 300000 >numbers && head -c 3000000 /dev/urandom >noise
@@ -48,27 +64,7 @@ make_source() {
 	cd "$work" || return 1
 }
 
-# Everything find can tell. A directory's size is the file system's own business.
-metadata() {
-	(cd "$1" && find . -printf '%P\t%y\t%m\t%U\t%G\t%T@\t%n\t%l\t' \
-		\( -type d -printf '\n' -o -printf '%s\n' \) | LC_ALL=C sort)
-}
-
-links() { # names by the inode they share
-	(cd "$1" && find . -type f -links +1 -printf '%i %p\n' | LC_ALL=C sort -k 1,1n -k 2 |
-		awk '{ if ($1 != last) printf "\n"; last = $1; printf "%s ", $2 }' | LC_ALL=C sort)
-}
-
-same_as() {
-	[ -z "$(rsync -aHAXn --checksum --delete -i "$1/" "$2/" | tee /dev/stderr)" ] &&
-		diff <(metadata "$1") <(metadata "$2") && diff <(links "$1") <(links "$2") &&
-		diff <(cd "$1" && find . -type f -exec sha256sum {} + | sort) \
-			<(cd "$2" && find . -type f -exec sha256sum {} + | sort) &&
-		diff <(cd "$1" && getfattr -R -h -d -m - -e hex . | LC_ALL=C sort) \
-			<(cd "$2" && getfattr -R -h -d -m - -e hex . | LC_ALL=C sort)
-}
-
-start() { timeout 20 "$msbfs" "$@" "$store" "$mount"; }
+start() { timeout 20 "$msbfs" -o $option "$@" "$store" "$mount"; }
 stop() { umount "$mount"; }
 daemon() { # its process: the one that was started with this mount point
 	pgrep -n -f -- "$msbfs .*$store $mount\$|$msbfs $store $mount\$"
@@ -77,6 +73,14 @@ inodes() { (cd "$1" && find . -printf '%i %p\n' | LC_ALL=C sort); }
 
 a_mount_shows_all_that_the_source_has() {
 	start && same_as "$source" "$mount/stages/build" && same_as "$second" "$mount/stages/1"
+}
+
+a_ring_is_used_where_it_is_offered_and_wanted() {
+	local expected=no found=no
+	[ $option = noring ] || [ ! -e $offer ] || expected=yes
+	ls "$mount" >/dev/null
+	! readlink /proc/"$(daemon)"/fd/* | grep -qF '[io_uring]' || found=yes
+	[ $found = $expected ]
 }
 
 a_stage_goes_by_name_and_by_number() {
@@ -110,6 +114,21 @@ every_file_and_directory_tells_its_digest() {
 		"sha256:$(sha256sum <"$source/numbers" | cut -d ' ' -f 1)" ] &&
 		getfattr --only-values -n user.msb.digest "$mount/stages/0/usr" | grep -q '^sha256:' &&
 		! getfattr -n user.msb.nothing "$mount/stages/0/usr"
+}
+
+no_label_at_all_is_another_answer_than_none_here() {
+	mkdir -p labelled/{a,b} && setfattr -n security.selinux -v x:y:z labelled/b &&
+		"$make_store" "$store" tag docker.io/library/labelled:1 labelled >/dev/null &&
+		same_as labelled "$mount/images/labelled:1" &&
+		getfattr -n security.selinux "$mount/images/labelled:1/a" 2>&1 | grep -q 'No such' &&
+		getfattr -n security.selinux "$mount/stages/1/usr" 2>&1 | grep -q 'not supported' &&
+		"$make_store" "$store" untag docker.io/library/labelled:1
+}
+
+the_kernel_goes_by_access_control_lists() {
+	local file=$mount/stages/1/etc/shared as=(setpriv --clear-groups --regid=65533)
+	chmod 755 "$work" && stop && start -o allow_other && [ "$("${as[@]}" --reuid=65534 cat "$file")" = shared ] &&
+		"${as[@]}" --reuid=65532 cat "$file" 2>&1 | grep -q 'Permission denied' && stop && start
 }
 
 inode_numbers_are_the_same_after_a_remount() {
@@ -333,17 +352,4 @@ rm -r "$second/many" "$second/numbers" && echo new >"$second/only-here" || exit 
 mkdir "$mount" || exit 1
 tree=$("$make_store" "$store" build "$source" "$second" | head -n 1) || exit 1
 
-tests=$(grep -oE '^(a|an|the|every|new|what|nothing|inode|images|holes|extended|mount_8|damage)_[a-z0-9_]+\(\)' \
-	"$self" | tr -d '()')
-# shellcheck disable=SC2086
-echo "1..$(wc -w <<<$tests)"
-number=0
-for name in $tests; do
-	number=$((number + 1))
-	if "$name" >output 2>&1; then
-		echo "ok $number - ${name//_/ }"
-	else
-		echo "not ok $number - ${name//_/ }"
-		sed 's/^/# /' output | head -n 40
-	fi
-done
+run_tests "$self"

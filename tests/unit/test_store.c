@@ -193,6 +193,31 @@ static void an_absent_blob_is_named_in_the_message(void **state)
 	assert_non_null(strstr(f->err.text, f->root));
 }
 
+static void many_blobs_are_located_at_once_as_one_by_one(void **state)
+{
+	struct fixture *f = *state;
+	struct msb_located blobs[4] = {
+		{.digest = fixture_put_seed(f, 1, 1000)},
+		{.digest = fixture_put_seed(f, 2, STORE_LARGE)},
+		{.digest = {{1, 2, 3}}},
+	};
+	struct msb_location one;
+
+	fixture_commit(f);
+	blobs[3].digest = fixture_put_seed(f, 3, 10); /* not committed */
+	assert_ok(f, msb_store_locate_all(f->store, blobs, 4, &f->err));
+	for (size_t i = 0; i < 4; i++) {
+		assert_int_equal(blobs[i].found, i != 2);
+		if (!blobs[i].found)
+			continue;
+		assert_ok(f, msb_store_locate(f->store, &blobs[i].digest, &one, &f->err));
+		assert_int_equal(blobs[i].location.pack, one.pack);
+		assert_int_equal(blobs[i].location.offset, one.offset);
+		assert_int_equal(blobs[i].location.size, one.size);
+	}
+	assert_ok(f, msb_store_locate_all(f->store, blobs, 0, &f->err));
+}
+
 static void changed_bytes_are_noticed(void **state)
 {
 	struct fixture *f = *state;
@@ -257,6 +282,7 @@ int main(void)
 		TEST_IN_STORE(a_part_of_a_blob_is_read_up_to_its_end),
 		TEST_IN_STORE(the_file_that_holds_a_blob_can_be_opened),
 		TEST_IN_STORE(a_blob_larger_than_the_caller_allows_is_not_loaded),
+		TEST_IN_STORE(many_blobs_are_located_at_once_as_one_by_one),
 		TEST_IN_STORE(an_absent_blob_is_named_in_the_message),
 		TEST_IN_STORE(changed_bytes_are_noticed),
 		TEST_IN_STORE(a_missing_or_short_pack_is_damage_not_absence),
