@@ -78,6 +78,10 @@ static int read_text(struct build *build, const char **ret_name, struct buffer *
 		return msb_error_say(err, EINVAL,
 				     "standard input cannot be both the context and the "
 				     "Dockerfile: leave -f out, or give a directory");
+	if (name && build->origin.is_dockerfile)
+		return msb_error_say(err, EINVAL,
+				     "'%s' is no tar and taken for the Dockerfile: leave -f out",
+				     build->options->context);
 	*ret_name = name && !from_stdin ? name : "Dockerfile";
 	if (build->origin.is_dockerfile) {
 		*ret = build->origin.dockerfile;

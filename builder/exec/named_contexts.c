@@ -114,6 +114,8 @@ static int open_directory(struct named_context *context, const char *text, struc
 			return msb_error_say(err, ENOTDIR, "'%s' is no directory", text);
 	}
 	r = origin_open(text, false, store, writer, &context->origin, err);
+	if (r >= 0 && context->origin.is_dockerfile)
+		return msb_error_say(err, EBADMSG, "'%s' is no tar", text);
 	if (r >= 0 && context->origin.local)
 		r = read_ignore(&context->origin, &ignore, err);
 	return r < 0 ? r : origin_scan(&context->origin, ignore, store, writer, err);

@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "download.h"
 #include "git.h"
 #include "git_reference.h"
 #include "io.h"
@@ -17,81 +18,94 @@
 #define HEAD_SIZE       4096
 #define MOST_DOCKERFILE ((size_t)16 * 1024 * 1024)
 
-/* --- Standard input --- */
+/* --- Standard input, and files of the web --- */
 
-/* The bytes that were looked at, and then the rest. */
-struct resumed {
-	const uint8_t *head;
-	size_t left;
+/* A tar or a Dockerfile: the bytes that were looked at, and then the rest. */
+struct stream {
+	int fd;
+	const char *name; /* for people */
+	uint8_t head[HEAD_SIZE];
+	size_t size, taken; /* of head */
 };
 
-static ssize_t read_resumed(void *context, void *bytes, size_t size, struct msb_error *err)
+static ssize_t read_stream(void *context, void *bytes, size_t size, struct msb_error *err)
 {
-	struct resumed *resumed = context;
+	struct stream *stream = context;
+	size_t left = stream->size - stream->taken;
 	ssize_t n;
 
-	if (resumed->left > 0) {
-		size_t now = size < resumed->left ? size : resumed->left;
-
-		memcpy(bytes, resumed->head, now);
-		resumed->head += now;
-		resumed->left -= now;
-		return (ssize_t)now;
+	if (left > 0) {
+		size = size < left ? size : left;
+		memcpy(bytes, stream->head + stream->taken, size);
+		stream->taken += size;
+		return (ssize_t)size;
 	}
-	n = io_read(STDIN_FILENO, bytes, size);
-	return n < 0 ? msb_error_set(err, (int)n, "read standard input") : n;
+	n = io_read(stream->fd, bytes, size);
+	return n < 0 ? msb_error_set(err, (int)n, "read %s", stream->name) : n;
 }
 
-static int unpack(const uint8_t *head, size_t size, struct msb_store *store,
-		  struct store_writer *writer, struct msb_digest *ret, struct msb_error *err)
+/* NULL: nothing. */
+static int unpack(struct stream *stream, struct msb_store *store, struct store_writer *writer,
+		  struct msb_digest *ret, struct msb_error *err)
 {
 	AUTO(tree_edit_freep) struct tree_edit *edit = NULL;
-	struct resumed resumed = {head, size};
-	const struct layer_source source = {read_resumed, &resumed};
+	const struct layer_source source = {read_stream, stream};
 	/* As of a directory: everything is root's. */
 	const struct layer_unpack_options options = {.set_owner = true};
 	struct layer_unpacked unpacked;
 	int r = tree_edit_new(store, NULL, &edit, err);
 
-	if (r >= 0 && size > 0)
+	if (r >= 0 && stream)
 		r = layer_unpack(writer, edit, &source, &options, &unpacked, err);
 	return r < 0 ? r : edit_commit(edit, writer, ret, err);
 }
 
-static int read_dockerfile(const uint8_t *head, size_t size, struct buffer *ret,
-			   struct msb_error *err)
+static int read_dockerfile(struct stream *stream, struct buffer *ret, struct msb_error *err)
 {
 	uint8_t piece[HEAD_SIZE];
 	ssize_t n;
 
-	buffer_append(ret, head, size);
-	while ((n = io_read(STDIN_FILENO, piece, sizeof(piece))) > 0) {
+	while ((n = read_stream(stream, piece, sizeof(piece), err)) > 0) {
 		if (ret->size + (size_t)n > MOST_DOCKERFILE)
-			return msb_error_say(err, EFBIG,
-					     "standard input is neither a tar nor a Dockerfile");
+			return msb_error_say(err, EFBIG, "%s is neither a tar nor a Dockerfile",
+					     stream->name);
 		buffer_append(ret, piece, (size_t)n);
 	}
 	if (n < 0)
-		return msb_error_set(err, (int)n, "read standard input");
+		return (int)n;
 	return buffer_ok(ret) ? 0 : msb_error_memory(err);
 }
 
-static int open_stdin(struct msb_store *store, struct store_writer *writer, struct origin *ret,
-		      struct msb_error *err)
+/* Its content decides what it is. */
+static int open_stream(int fd, const char *name, struct msb_store *store,
+		       struct store_writer *writer, struct origin *ret, struct msb_error *err)
 {
-	uint8_t head[HEAD_SIZE];
-	ssize_t size = io_read(STDIN_FILENO, head, sizeof(head));
+	struct stream stream = {.fd = fd, .name = name};
+	ssize_t size = io_read(fd, stream.head, sizeof(stream.head));
 	int r;
 
 	if (size < 0)
-		return msb_error_set(err, (int)size, "read standard input");
-	if (layer_is_archive(head, (size_t)size)) {
-		r = unpack(head, (size_t)size, store, writer, &ret->tree, err);
-		return r < 0 ? msb_error_prefix(err, r, "build context from standard input") : 0;
+		return msb_error_set(err, (int)size, "read %s", name);
+	stream.size = (size_t)size;
+	if (layer_is_archive(stream.head, stream.size)) {
+		r = unpack(&stream, store, writer, &ret->tree, err);
+		return r < 0 ? msb_error_prefix(err, r, "build context from %s", name) : 0;
 	}
 	ret->is_dockerfile = true;
-	r = read_dockerfile(head, (size_t)size, &ret->dockerfile, err);
-	return r < 0 ? r : unpack(head, 0, store, writer, &ret->tree, err);
+	r = read_dockerfile(&stream, &ret->dockerfile, err);
+	return r < 0 ? r : unpack(NULL, store, writer, &ret->tree, err);
+}
+
+static int open_url(const char *url, struct msb_store *store, struct store_writer *writer,
+		    struct origin *ret, struct msb_error *err)
+{
+	autodownload download = DOWNLOAD_NONE;
+	autofree char *name = buffer_format("'%s'", url);
+	int r = name ? download_open(writer, url, &download, err) : msb_error_memory(err);
+
+	if (r < 0)
+		return msb_error_prefix(err, r, "build context");
+	return open_stream(download.fd, name, store, writer, ret, err);
 }
 
 /* --- Repositories --- */
@@ -153,7 +167,7 @@ static int open_any(const char *text, bool keep_git_dir, struct msb_store *store
 	struct stat st;
 
 	if (strcmp(text, "-") == 0)
-		return open_stdin(store, writer, ret, err);
+		return open_stream(STDIN_FILENO, "standard input", store, writer, ret, err);
 	if (remote_is_git(text))
 		return open_git(text, NULL, keep_git_dir, writer, ret, err);
 	if (strncmp(text, "github.com/", 11) == 0 && stat(text, &st) < 0) {
@@ -163,10 +177,7 @@ static int open_any(const char *text, bool keep_git_dir, struct msb_store *store
 			   : msb_error_memory(err);
 	}
 	if (remote_is_url(text))
-		return msb_error_say(err, EOPNOTSUPP,
-				     "a context from '%s' is not supported: fetch it, and give it "
-				     "on standard input (curl URL | msb build -)",
-				     text);
+		return open_url(text, store, writer, ret, err);
 	ret->local = true;
 	ret->directory = strdup(text);
 	return ret->directory ? 0 : msb_error_memory(err);

@@ -1,6 +1,6 @@
 /*
  * Where the files of a build context come from, settled before anything runs: a directory, a tar
- * on standard input, a repository.
+ * on standard input or of the web, a repository.
  */
 #ifndef ORIGIN_H
 #define ORIGIN_H
@@ -18,15 +18,16 @@ struct origin {
 	char *directory;        /* owned; NULL: the files are a tree */
 	bool local;             /* the user's own directory, where .dockerignore counts */
 	struct msb_digest tree; /* without directory */
-	bool is_dockerfile;     /* standard input was none but a Dockerfile: the tree is empty */
+	bool is_dockerfile;     /* it was none but a Dockerfile: the tree is empty */
 	struct buffer dockerfile;
 
 	struct context *files; /* NULL: a tree, or not opened yet */
 };
 
 /*
- * text: a directory; "-" for standard input, which is a tar, plain or compressed, or else a
- * Dockerfile; what remote_is_git(). Repositories are fetched into the writer's scratch directory.
+ * text: a directory; "-" for standard input, or what remote_is_url(): a tar, plain or compressed,
+ * or else a Dockerfile; what remote_is_git(). Repositories are fetched into the writer's scratch
+ * directory.
  * keep_git_dir: whether their ".git" stays.
  */
 int origin_open(const char *text, bool keep_git_dir, struct msb_store *store,

@@ -439,22 +439,28 @@ int selection_add_parents(struct selection *selection, const struct selection_so
 	return r;
 }
 
+int selection_add_entry(struct selection *selection, const char *name,
+			const struct msb_entry *entry, struct msb_error *err)
+{
+	char to[32];
+	int r;
+
+	selection->origin++;
+	snprintf(to, sizeof(to), "/%zu", selection->names.count);
+	r = edit_put(selection->tree, to, entry, err);
+	return r < 0 ? r : add_item(selection, name, err);
+}
+
 int selection_add_file(struct selection *selection, struct store_writer *writer, const char *name,
 		       const void *bytes, size_t size, struct msb_error *err)
 {
 	struct msb_entry entry = {.type = MSB_FILE, .mode = 0644, .nlink = 1, .size = size};
 	int64_t now = io_now();
-	char to[32];
 	int r = store_put(writer, bytes, size, &entry.digest, err);
 
-	selection->origin++;
-	if (r < 0)
-		return r;
 	entry.mtime_sec = now / 1000000000;
 	entry.mtime_nsec = (uint32_t)(now % 1000000000);
-	snprintf(to, sizeof(to), "/%zu", selection->names.count);
-	r = edit_put(selection->tree, to, &entry, err);
-	return r < 0 ? r : add_item(selection, name, err);
+	return r < 0 ? r : selection_add_entry(selection, name, &entry, err);
 }
 
 int selection_commit(struct selection *selection, struct store_writer *writer,

@@ -50,6 +50,10 @@ int selection_add_parents(struct selection *selection, const struct selection_so
 int selection_add_file(struct selection *selection, struct store_writer *writer, const char *name,
 		       const void *bytes, size_t size, struct msb_error *err);
 
+/* Adds a file that came from elsewhere: its content is in the store already. */
+int selection_add_entry(struct selection *selection, const char *name,
+			const struct msb_entry *entry, struct msb_error *err);
+
 /* Writes the selection's tree; to be called once, when all is added. */
 int selection_commit(struct selection *selection, struct store_writer *writer,
 		     struct msb_digest *ret_tree, struct msb_error *err);

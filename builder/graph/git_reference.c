@@ -89,15 +89,15 @@ static int take_fragment(struct git_reference *reference, char *fragment, struct
 	return r;
 }
 
-/* Percent signs as URLs have them, in place. */
-static void decode(char *text)
+/* Percent signs as URLs have them, in place; in a query, "+" is a blank. */
+static void decode(char *text, bool query)
 {
 	char *to = text;
 
 	for (; *text; text++, to++) {
 		char digits[3] = {0};
 
-		*to = *text == '+' ? ' ' : *text;
+		*to = *text == '+' && query ? ' ' : *text;
 		if (*text != '%' || !isxdigit((unsigned char)text[1]) ||
 		    !isxdigit((unsigned char)text[2]))
 			continue;
@@ -106,6 +106,27 @@ static void decode(char *text)
 		text += 2;
 	}
 	*to = '\0';
+}
+
+char *remote_file_name(const char *url)
+{
+	const char *host = strstr(url, "://");
+	const char *path = host ? host + 3 + strcspn(host + 3, "/?#") : url;
+	autofree char *text = strndup(path, strcspn(path, "?#"));
+	autofree char *clean = NULL;
+	const char *name;
+
+	/* A NUL would end the name before its end. */
+	if (!text || strstr(text, "%00"))
+		return NULL;
+	decode(text, false);
+	clean = path_clean(text);
+	if (!clean)
+		return NULL;
+	name = path_base(clean);
+	if (strcmp(name, "/") == 0 || strcmp(name, ".") == 0)
+		return strdup("__unnamed__");
+	return path_is_name(name, strlen(name)) ? strdup(name) : NULL;
 }
 
 static int truth(const char *value, bool *ret, struct msb_error *err)
@@ -162,9 +183,9 @@ static int take_query(struct git_reference *reference, char *query, struct msb_e
 			*value++ = '\0';
 		else
 			value = pair + strlen(pair);
-		decode(pair);
+		decode(pair, true);
 		if (*value)
-			decode(value);
+			decode(value, true);
 		r = take_pair(reference, pair, value, err);
 	}
 	return r;

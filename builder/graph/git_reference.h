@@ -12,6 +12,10 @@ bool remote_is_git(const char *source);
 /* "http://…" or "https://…", a repository's or not. */
 bool remote_is_url(const char *source);
 
+/* The file's name that a URL ends with, "__unnamed__" where it has none; owned. NULL: no memory, or
+ * what is no name for a file. */
+char *remote_file_name(const char *url);
+
 struct git_reference {
 	char *url;        /* what git fetches from; owned, as all below */
 	char *ref;        /* branch, tag or commit; NULL: what HEAD is there */

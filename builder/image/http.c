@@ -112,6 +112,7 @@ static void response_reset(struct http_response *response)
 		*texts[i] = NULL;
 	}
 	strlist_done(&response->challenges);
+	response->modified = 0;
 	response->status = 0;
 }
 
@@ -144,6 +145,15 @@ static const char *header_value(const char *line, size_t length, const char *nam
 	return line + at;
 }
 
+/* 0 for what is no date, or one before 1970. */
+static int64_t parse_date(const char *value, size_t length)
+{
+	autofree char *text = strndup(value, length);
+	time_t date = text ? curl_getdate(text, NULL) : -1;
+
+	return date > 0 ? date : 0;
+}
+
 static void take_header(struct http_response *response, const char *line, size_t length)
 {
 	const struct {
@@ -162,6 +172,9 @@ static void take_header(struct http_response *response, const char *line, size_t
 
 	if (value)
 		strlist_add_bytes(&response->challenges, value, size);
+	value = header_value(line, length, "last-modified", &size);
+	if (value)
+		response->modified = parse_date(value, size);
 	for (size_t i = 0; i < sizeof(wanted) / sizeof(wanted[0]); i++) {
 		value = header_value(line, length, wanted[i].name, &size);
 		if (value) {

@@ -25,11 +25,11 @@ const char *remote_host_of(const char *domain)
 /* --- Trying again --- */
 
 /* Ends early when all is stopped. */
-static void pause_for(const struct remote *remote, int64_t ms)
+static void pause_for(const struct http *http, int64_t ms)
 {
 	const struct timespec slice = {.tv_nsec = 50 * 1000000};
 
-	for (; ms > 0 && !http_stopped(remote->http); ms -= 50)
+	for (; ms > 0 && !http_stopped(http); ms -= 50)
 		nanosleep(&slice, NULL);
 }
 
@@ -65,21 +65,26 @@ static int64_t pause_of(const struct retry *retry, int r, const struct http_resp
 	return pause < LONGEST_PAUSE ? pause : LONGEST_PAUSE;
 }
 
-bool remote_again(struct remote *remote, struct retry *retry, int r,
-		  const struct http_response *response)
+bool retry_again(struct http *http, unsigned most, struct retry *retry, int r,
+		 const struct http_response *response)
 {
 	int64_t now = remote_clock();
 
-	if (!is_passing(r, response) || retry->count >= remote->settings->retries ||
-	    http_stopped(remote->http))
+	if (!is_passing(r, response) || retry->count >= most || http_stopped(http))
 		return false;
 	if (retry->until_ns == 0)
 		retry->until_ns = now + LONGEST_TRYING;
 	if (now > retry->until_ns)
 		return false;
-	pause_for(remote, pause_of(retry, r, response));
+	pause_for(http, pause_of(retry, r, response));
 	retry->count++;
 	return true;
+}
+
+bool remote_again(struct remote *remote, struct retry *retry, int r,
+		  const struct http_response *response)
+{
+	return retry_again(remote->http, remote->settings->retries, retry, r, response);
 }
 
 /* --- What registries say when they refuse --- */

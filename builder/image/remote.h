@@ -79,6 +79,9 @@ struct retry {
 };
 bool remote_again(struct remote *remote, struct retry *retry, int r,
 		  const struct http_response *response);
+/* The same without a registry: at most `most` times. */
+bool retry_again(struct http *http, unsigned most, struct retry *retry, int r,
+		 const struct http_response *response);
 
 /* A sentence for a status that was not hoped for, about `what`; the code is negative. */
 int remote_refused(struct remote *remote, const struct http_response *response, const char *what,

@@ -7,6 +7,8 @@
 #include <cmocka.h>
 
 #include <errno.h>
+#include <stdlib.h>
+#include <string.h>
 
 #include "git_reference.h"
 
@@ -41,6 +43,41 @@ static void a_repository_is_told_from_a_file_and_from_a_plain_url(void **state)
 		assert_true(remote_is_git(repositories[i]));
 	for (size_t i = 0; i < sizeof(others) / sizeof(*others); i++)
 		assert_false(remote_is_git(others[i]));
+}
+
+static void a_url_ends_with_the_name_of_a_file(void **state)
+{
+	static const struct {
+		const char *url, *name;
+	} cases[] = {
+		{"https://host/x.tar", "x.tar"},   {"https://host/a/b.c?d=e/f#g/h", "b.c"},
+		{"https://host/a#b/c", "a"},       {"http://host/dir/", "dir"},
+		{"http://host/a%20b+c", "a b+c"},  {"http://host/a%2Fb", "b"},
+		{"http://host/%61%", "a%"},        {"http://host", "__unnamed__"},
+		{"http://host/", "__unnamed__"},   {"http://host?x/y", "__unnamed__"},
+		{"http://host/..", "__unnamed__"}, {"http://host/a%2f%2e.", "__unnamed__"},
+		{"http://host/a%00b", NULL},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		char *name = remote_file_name(cases[i].url);
+
+		if (cases[i].name)
+			assert_string_equal(name, cases[i].name);
+		else
+			assert_null(name);
+		free(name);
+	}
+}
+
+static void a_url_ends_with_no_name_that_is_too_long(void **state)
+{
+	char url[512] = "http://host/";
+
+	(void)state;
+	memset(url + strlen(url), 'x', 256);
+	assert_null(remote_file_name(url));
 }
 
 static struct git_reference parsed(const char *source)
@@ -108,6 +145,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_repository_is_told_from_a_file_and_from_a_plain_url),
+		cmocka_unit_test(a_url_ends_with_the_name_of_a_file),
+		cmocka_unit_test(a_url_ends_with_no_name_that_is_too_long),
 		cmocka_unit_test(a_fragment_has_the_ref_and_the_directory),
 		cmocka_unit_test(a_query_has_the_same_by_name_and_more),
 		cmocka_unit_test(what_git_could_take_for_something_else_is_refused),
