@@ -127,8 +127,13 @@ echo 2 >ctx/second
 build
 echo 3 >ctx/first
 build
-msb explain 0@3 >out
-contains out '^hit '
+msb explain >out
+contains out '^miss +\[0 2/3\]'
+contains out '^hit +\[0 3/3\]'
+msb cp 0:/first - | tar -x -O >got
+same 3 "$(cat got)"
+msb cp 0:/second - | tar -x -O >got
+same 2 "$(cat got)"
 
 it "moby/buildkit#2120: a changed COPY does not invalidate the steps before it"
 dockerfile <<'END_OF_FILE'
