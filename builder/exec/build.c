@@ -10,6 +10,7 @@
 #include "exec.h"
 #include "internal.h"
 #include "io.h"
+#include "live_log.h"
 #include "path.h"
 #include "reference.h"
 #include "sandbox.h"
@@ -188,8 +189,10 @@ static int describe(struct build *build, struct msb_error *err)
 	if (r < 0)
 		return r;
 	r = store_add_build(build->writer, record, &record->id, err);
-	if (r >= 0)
+	if (r >= 0) {
+		live_build_begin(build); /* whoever sees the record sees that it lives */
 		r = store_commit(build->writer, err);
+	}
 	if (r < 0)
 		store_rollback(build->writer);
 	build->result->build = record->id;

@@ -5,6 +5,7 @@
 
 #include "command_output.h"
 #include "internal.h"
+#include "live_log.h"
 
 #define MAX_LOG (64u * 1024 * 1024)
 
@@ -12,6 +13,7 @@
 struct listener {
 	struct step_run *run;
 	int fds[2]; /* stdout, stderr */
+	int live;   /* for followers; -1: none */
 	pthread_t thread;
 };
 
@@ -30,8 +32,10 @@ static void heard(struct listener *listener, int index, const char *bytes, size_
 		.output_fd = index + 1,
 	};
 
-	if (run->log.size + size <= MAX_LOG)
+	if (run->log.size + size <= MAX_LOG) {
 		buffer_append(&run->log, bytes, size);
+		live_log_put(listener->live, bytes, size);
+	}
 	events_tell(&run->build->events, &event);
 }
 
@@ -78,6 +82,7 @@ int command_run(struct step_run *run, struct sandbox_command *command, struct ms
 	}
 	listener.fds[0] = out[0];
 	listener.fds[1] = errors[0];
+	listener.live = live_log_begin(run);
 	command->stdout_fd = out[1];
 	command->stderr_fd = errors[1];
 	r = pthread_create(&listener.thread, NULL, listen, &listener);
@@ -92,5 +97,6 @@ int command_run(struct step_run *run, struct sandbox_command *command, struct ms
 		pthread_join(listener.thread, NULL);
 	close(out[0]);
 	close(errors[0]);
+	live_log_end(run, listener.live);
 	return r;
 }

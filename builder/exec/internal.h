@@ -101,6 +101,8 @@ struct step_operation {
 	int (*prepare)(struct step_run *run, struct msb_error *err);
 	/* Makes run->after. Also called with nothing to do for a step that keeps the tree. */
 	int (*execute)(struct step_run *run, struct msb_error *err);
+	/* Makes run->after of what execute() or the cache gave there. NULL: it is that. */
+	int (*complete)(struct step_run *run, struct msb_error *err);
 	void (*release)(struct step_run *run); /* NULL: nothing */
 	bool cached;                           /* may be answered by the step cache */
 };
@@ -128,6 +130,9 @@ void build_tell_warnings(struct build *build);
 struct selection_source;
 int source_find(struct step_run *run, const struct source *from, struct selection_source *ret,
 		struct msb_error *err);
+
+/* step_copy.c: COPY --link, which knows nothing of the tree that it goes over. */
+bool copy_is_separate(const struct step *step);
 
 /* step.c: all of one step, with its records and events. */
 int build_run_step(struct build *build, struct stage_run *stage, const struct step *step,

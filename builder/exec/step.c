@@ -51,6 +51,8 @@ static int begin_definition(struct step_run *run, struct msb_error *err)
 	/* Its result is the tree it began with, but it was new once, and its time is kept. */
 	if (run->step->kind == STEP_CONFIG)
 		buffer_printf(&run->definition, "instruction %s\n", run->step->expanded);
+	if (copy_is_separate(run->step))
+		return 0;
 	r = tree_key(run->build->store, &run->before, &key, err);
 	if (r >= 0)
 		buffer_printf(&run->definition, "tree %s\n", msb_digest_format(&key, text));
@@ -280,7 +282,12 @@ static int do_step(struct step_run *run, struct msb_step *record, struct cached_
 	if (!buffer_ok(&run->definition))
 		return msb_error_memory(err);
 	msb_digest_of(run->definition.bytes, run->definition.size, &record->key);
-	return execute(run, record, cached, err);
+	r = execute(run, record, cached, err);
+	if (r < 0 || !operation->complete)
+		return r;
+	r = operation->complete(run, err);
+	run->has_after = r >= 0;
+	return r;
 }
 
 static int finish_step(struct step_run *run, struct msb_step *record, struct cached_step *cached,

@@ -150,6 +150,12 @@ static int empty_tree(struct step_run *run, struct msb_digest *ret, struct msb_e
 	return r < 0 ? r : edit_commit(edit, run->build->writer, ret, err);
 }
 
+bool copy_is_separate(const struct step *step)
+{
+	return (step->kind == STEP_COPY || step->kind == STEP_ADD) && step->copy.link &&
+	       !step->copy.chmod;
+}
+
 static int prepare(struct step_run *run, struct msb_error *err)
 {
 	const struct copy_step *copy = &run->step->copy;
@@ -159,7 +165,7 @@ static int prepare(struct step_run *run, struct msb_error *err)
 	if (!copying)
 		return msb_error_memory(err);
 	run->prepared = copying;
-	copying->separate = copy->link && !copy->chmod;
+	copying->separate = copy_is_separate(run->step);
 	r = copying->separate ? empty_tree(run, &copying->ground, err) : 0;
 	if (r >= 0 && !copying->separate)
 		copying->ground = run->before;
@@ -298,6 +304,11 @@ static int lay_over(struct step_run *run, struct msb_digest *upper, struct msb_e
 	return r < 0 ? r : edit_commit(edit, run->build->writer, upper, err);
 }
 
+static int complete(struct step_run *run, struct msb_error *err)
+{
+	return copy_is_separate(run->step) ? lay_over(run, &run->after, err) : 0;
+}
+
 static int execute(struct step_run *run, struct msb_error *err)
 {
 	struct copying *copying = run->prepared;
@@ -324,8 +335,6 @@ static int execute(struct step_run *run, struct msb_error *err)
 	}
 	if (r >= 0)
 		r = edit_commit(edit, run->build->writer, &run->after, err);
-	if (r >= 0 && copying->separate)
-		r = lay_over(run, &run->after, err);
 	run->has_after = r >= 0;
 	return r;
 }
@@ -333,6 +342,7 @@ static int execute(struct step_run *run, struct msb_error *err)
 const struct step_operation step_copy = {
 	.prepare = prepare,
 	.execute = execute,
+	.complete = complete,
 	.release = release,
 	.cached = true,
 };

@@ -240,6 +240,10 @@ int msb_export(const char *root, const char *ref, int fd, struct msb_error *err)
 /* What a step (or all steps of a stage or build: "7", "7/build") printed. */
 int msb_log(const char *root, const char *ref, int fd, struct msb_error *err);
 
+/* The same of a build that runs, as it prints it, until that has ended. ref may be NULL: the newest
+ * build. */
+int msb_log_follow(const char *root, const char *ref, int fd, struct msb_error *err);
+
 struct msb_debug_options {
 	const char *ref;         /* NULL: the failed step of the newest build, else its target */
 	bool before;             /* the tree that the step began with */

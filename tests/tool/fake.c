@@ -96,6 +96,14 @@ static void make_build(struct msb_build *build, int64_t id)
 	build->finished_ns = id == 6 ? 0 : build->started_ns + 75 * SECOND + 300000000;
 }
 
+int msb_records_changed(struct msb_store *store, int64_t *ret_ns, struct msb_error *err)
+{
+	(void)store;
+	*ret_ns = 1;
+	(void)err;
+	return 0;
+}
+
 int msb_records_builds(struct msb_store *store, size_t limit, struct msb_build **ret,
 		       size_t *ret_count, struct msb_error *err)
 {
@@ -672,7 +680,15 @@ int msb_export(const char *root, const char *ref, int fd, struct msb_error *err)
 
 int msb_log(const char *root, const char *ref, int fd, struct msb_error *err)
 {
+	if (!ref)
+		ref = "newest";
 	return msb_image_save(root, &ref, 1, fd, err);
+}
+
+int msb_log_follow(const char *root, const char *ref, int fd, struct msb_error *err)
+{
+	dprintf(fd, "following\n");
+	return msb_log(root, ref, fd, err);
 }
 
 int msb_store_make(const char *root, struct msb_error *err)

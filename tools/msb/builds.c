@@ -1,24 +1,17 @@
-/* msb builds, msb stages, msb log: what was built, and what it said. */
+/* msb builds, msb stages: what was built. */
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #include <msb/builder.h>
 #include <msb/records.h>
 
 #include "familiar.h"
+#include "follow.h"
 #include "formatted.h"
 #include "human.h"
 #include "text.h"
-
-static const char *state_name(enum msb_state state)
-{
-	static const char *const names[] = {"running", "done", "cached", "failed"};
-
-	return (size_t)state < sizeof(names) / sizeof(names[0]) ? names[state] : "unknown";
-}
 
 static json_t *split_tags(const char *tags)
 {
@@ -75,6 +68,37 @@ static int build_rows(const struct session *session, json_t *rows, struct msb_er
 	return r;
 }
 
+enum { KEY_FOLLOW = 0x100 };
+
+struct listing {
+	const char *format;
+	bool follow;
+};
+
+static error_t parse_builds(int key, char *arg, struct argp_state *state)
+{
+	struct listing *listing = state->input;
+
+	switch (key) {
+	case 'f':
+		listing->format = arg;
+		return 0;
+	case KEY_FOLLOW:
+		listing->follow = true;
+		return 0;
+	case ARGP_KEY_ARG:
+		argp_error(state, "no operand is expected: '%s'", arg);
+		return 0;
+	case ARGP_KEY_END:
+		if (listing->follow && listing->format && strcmp(listing->format, "json") != 0 &&
+		    strcmp(listing->format, "table") != 0)
+			argp_error(state, "with --follow, --format is table or json");
+		return 0;
+	default:
+		return ARGP_ERR_UNKNOWN;
+	}
+}
+
 int run_builds(struct session *session, int argc, char **argv)
 {
 	static const struct list_column columns[] = {
@@ -82,15 +106,28 @@ int run_builds(struct session *session, int argc, char **argv)
 		{"TAGS", "Tags"},   {"STARTED", "Started"}, {"DURATION", "Duration"},
 		{NULL, NULL},
 	};
-	autoformatted formatted = {0};
+	static const struct argp_option options[] = {
+		{"format", 'f', "FORMAT", 0,
+		 "table, json (an object a line), or a template like {{.Key}}"},
+		{"follow", KEY_FOLLOW, NULL, 0,
+		 "Say from now on what begins and ends: builds and their steps"},
+		{0},
+	};
+	static const struct argp argp = {options, parse_builds, NULL,
+					 "List the builds of this store, newest first."};
+	struct listing listing = {0};
 	struct msb_error err = {0};
 	json_t *rows;
 
-	if (formatted_parse(session, NULL, "List the builds of this store, newest first.", argc,
-			    argv, &formatted))
+	if (command_parse(session, &argp, argc, argv, &listing))
 		return STATUS_FAILED;
+	if (listing.follow) {
+		bool json = listing.format && strcmp(listing.format, "json") == 0;
+
+		return follow_builds(session, json, &err) < 0 ? fail(&err) : finish();
+	}
 	rows = json_array();
-	return formatted_print(columns, rows, formatted.format, build_rows(session, rows, &err),
+	return formatted_print(columns, rows, listing.format, build_rows(session, rows, &err),
 			       &err);
 }
 
@@ -162,7 +199,7 @@ static int stage_rows(const struct session *session, const char *number, json_t 
 	AUTO(msb_store_closep) struct msb_store *store = NULL;
 	struct msb_stage *stages = NULL;
 	size_t count = 0;
-	int64_t build;
+	int64_t build = 0;
 	int r = store_open_maybe(session, &store, err);
 
 	if (r < 0)
@@ -203,57 +240,4 @@ int run_stages(struct session *session, int argc, char **argv)
 	r = stage_rows(session, formatted.operands.count ? formatted.operands.items[0] : NULL, rows,
 		       &err);
 	return formatted_print(columns, rows, formatted.format, r, &err);
-}
-
-static error_t parse_log(int key, char *arg, struct argp_state *state)
-{
-	(void)arg;
-	switch (key) {
-	case ARGP_KEY_ARGS:
-		operands_take(state, state->input);
-		return 0;
-	case ARGP_KEY_END:
-		operands_check(state, state->input, 0, 1, "");
-		return 0;
-	default:
-		return ARGP_ERR_UNKNOWN;
-	}
-}
-
-/* The number of the newest build as a REF. */
-static int newest_build(const struct session *session, char ref[32], struct msb_error *err)
-{
-	AUTO(msb_store_closep) struct msb_store *store = NULL;
-	int64_t build;
-	int r = store_open_maybe(session, &store, err);
-
-	if (r < 0)
-		return r;
-	r = store ? find_build(store, NULL, &build, err) : -ENOENT;
-	if (r == -ENOENT)
-		return msb_error_say(err, ENOENT, "nothing was built yet");
-	if (r == 0)
-		snprintf(ref, 32, "%" PRId64, build);
-	return r;
-}
-
-int run_log(struct session *session, int argc, char **argv)
-{
-	static const struct argp argp = {
-		NULL, parse_log, "[REF]",
-		"Show what a build (7), a stage (build, 7/build) or a step (build@4) printed; "
-		"the newest build without REF."};
-	autowords operands = {0};
-	struct msb_error err = {0};
-	char ref[32];
-	int r = 0;
-
-	if (command_parse(session, &argp, argc, argv, &operands))
-		return STATUS_FAILED;
-	if (!operands.count)
-		r = newest_build(session, ref, &err);
-	if (r >= 0)
-		r = msb_log(session->root, operands.count ? operands.items[0] : ref, STDOUT_FILENO,
-			    &err);
-	return r < 0 ? fail(&err) : STATUS_DONE;
 }
