@@ -147,4 +147,3 @@ refuses 1 "git fetch .*couldn't find remote ref nothing" msb build -q "$url#noth
 refuses 1 "is at commit $second, not $first" msb build -q "$url?branch=main&checksum=$first"
 refuses 1 "is no ref" msb build -q "$url#--upload-pack=touch"
 refuses 1 "unexpected 'colour' in the query" msb build -q "$url?colour=red"
-refuses 1 "curl URL" msb build -q https://example.org/context.tar.gz

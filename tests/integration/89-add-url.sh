@@ -225,7 +225,7 @@ refuses 1 "'Absent' not found" msb build -q -f Absent "$url/context.tar"
 
 it "takes anything else for the Dockerfile, without a context"
 printf 'FROM busybox\nRUN echo x >/x\n' >web/Only
-msb build -q -t only "$url/Only" >out
+msb build -q -t only "http://localhost:$(cat port)/Only" >out
 msb cp image:only:/x got
 same x "$(cat got)"
 refuses 1 'leave -f out' msb build -q -f Other "$url/Only"
