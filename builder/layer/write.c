@@ -12,6 +12,11 @@
 
 #define WHITEOUT ".wh."
 
+/* A layer has a map of a file's holes only where they are larger than anybody wants to write out:
+ * dockerd and containers/storage load such a layer but cannot save or push it again, because they
+ * put its tar together from the unpacked files. */
+#define LEAST_HOLES ((uint64_t)256 * 1024 * 1024)
+
 /* Small entries are gathered up to this; larger contents are read in pieces of it. */
 #define PIECE_SIZE ((size_t)1024 * 1024)
 
@@ -88,6 +93,7 @@ static int write_extent(struct writer *writer, const struct msb_digest *digest,
 static int write_file(struct writer *writer, struct header *header, struct msb_error *err)
 {
 	const struct msb_entry *entry = header->entry;
+	const uint64_t least = writer->whole ? 0 : LEAST_HOLES;
 	struct extent whole = {0, entry->size};
 	struct msb_location location;
 	autosparsemap map = {0};
@@ -97,10 +103,10 @@ static int write_file(struct writer *writer, struct header *header, struct msb_e
 		return r;
 	if (location.size != entry->size)
 		return msb_error_say(err, EBADMSG, "its content has another size");
-	if (entry->sparse)
+	if (entry->sparse && entry->size > least)
 		r = sparse_map_make(writer->store, &entry->digest, &map, err);
 	/* Holes too small to be seen are not worth a map. */
-	header->has_map = entry->sparse && map.data < entry->size;
+	header->has_map = map.text.size > 0 && entry->size - map.data > least;
 	header->size = header->has_map ? map.text.size + map.data : entry->size;
 	if (r >= 0)
 		r = header_append(&writer->out, header, err);

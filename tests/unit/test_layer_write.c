@@ -223,6 +223,7 @@ static void holes_survive_and_take_no_room(void **state)
 	struct fixture *fixture = *state;
 	autobuffer tar = {0}, layer = {0}, list = {0}, packed = {0};
 	struct msb_digest tree, again;
+	struct layer_sink sink = sink_of(&layer);
 	autofree char *text = NULL;
 
 	/* Over STORE_LARGE and under it; a hole at the end, in front, all over. */
@@ -235,7 +236,7 @@ static void holes_survive_and_take_no_room(void **state)
 	tree = tree_of(fixture, NULL, &tar);
 	text = text_of_tree(fixture, &tree);
 	assert_non_null(strstr(text, "sparse=4099\n"));
-	write_layer(fixture, NULL, &tree, &layer);
+	assert_ok(fixture, layer_export(fixture->store, &tree, &sink, &fixture->err));
 	assert_true(layer.size < 40000);
 	again = tree_of(fixture, NULL, &layer);
 	assert_true(msb_digest_equal(&tree, &again));
@@ -249,6 +250,26 @@ static void holes_survive_and_take_no_room(void **state)
 		   layer.bytes, layer.size, &packed);
 	again = tree_of(fixture, NULL, &packed);
 	assert_true(msb_digest_equal(&tree, &again));
+}
+
+/* Who puts a layer's tar together from unpacked files finds no map there. */
+static void a_layer_has_maps_of_large_holes_only(void **state)
+{
+	struct fixture *fixture = *state;
+	autobuffer tar = {0}, layer = {0}, list = {0};
+	struct msb_digest tree;
+
+	run_filter(
+		"sh -c 'd=$(mktemp -d) && truncate -s 3M $d/small && truncate -s 300M $d/large &&"
+		" tar -C $d -S --format=posix -cf - small large; rm -r $d'",
+		"", 0, &tar);
+	tree = tree_of(fixture, NULL, &tar);
+	write_layer(fixture, NULL, &tree, &layer);
+	assert_in_range(layer.size, 3 << 20, 4 << 20);
+	run_filter("sh -c \"tar -tvf - | awk '{ print \\$3, \\$NF }'\"", layer.bytes, layer.size,
+		   &list);
+	buffer_u8(&list, '\0');
+	assert_string_equal((char *)list.bytes, "0 ./\n314572800 large\n3145728 small\n");
 }
 
 /* The root of a tree with one entry put over base. */
@@ -451,6 +472,7 @@ int main(void)
 		TEST_IN_STORE(the_directories_above_a_change_are_in_the_layer),
 		TEST_IN_STORE(all_names_of_a_file_with_a_new_one_are_in_the_layer),
 		TEST_IN_STORE(holes_survive_and_take_no_room),
+		TEST_IN_STORE(a_layer_has_maps_of_large_holes_only),
 		TEST_IN_STORE(a_socket_takes_away_what_it_replaced),
 		TEST_IN_STORE(the_longest_names_can_be_removed),
 		TEST_IN_STORE(equal_trees_make_an_empty_layer),
