@@ -116,6 +116,13 @@ int sparse_map_make(struct msb_store *store, const struct msb_digest *digest,
 		    struct sparse_map *ret, struct msb_error *err);
 void sparse_map_done(struct sparse_map *map);
 
+/* links.c: in path order, all names of the hard-linked files of which the difference between the
+ * trees holds some names but not all. */
+int links_of_layer(struct msb_store *store, const struct msb_digest *parent,
+		   const struct msb_digest *tree, struct strlist *ret, struct msb_error *err);
+/* As a walk through a tree meets them: below 0 when a comes first. */
+int path_order(const char *a, const char *b);
+
 /* header.c: the header blocks of one entry, with pax records where ustar does not do. */
 struct header {
 	const char *name; /* with a slash at the end for a directory */

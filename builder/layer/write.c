@@ -12,15 +12,25 @@
 
 #define WHITEOUT ".wh."
 
+/* A layer has a map of a file's holes only where they are larger than anybody wants to write out:
+ * dockerd and containers/storage load such a layer but cannot save or push it again, because they
+ * put its tar together from the unpacked files. */
+#define LEAST_HOLES ((uint64_t)256 * 1024 * 1024)
+
 /* Small entries are gathered up to this; larger contents are read in pieces of it. */
 #define PIECE_SIZE ((size_t)1024 * 1024)
 
 struct writer {
 	struct msb_store *store;
+	const struct msb_digest *tree;
 	const struct layer_sink *sink;
 	bool whole;           /* an export: "./" in front of names, which may look like whiteouts */
 	struct buffer out;    /* what the sink has not got yet */
 	struct buffer name;   /* of the entry in hand */
+	struct buffer gone;   /* path whose whiteout is not written yet, with its NUL; or empty */
+	struct buffer folder; /* the directory written last, with its NUL; or empty */
+	struct strlist links; /* paths that are written though they did not change */
+	size_t next_link;
 	uint8_t *piece;       /* owned */
 	struct names written; /* link number: the name it was written under */
 };
@@ -83,6 +93,7 @@ static int write_extent(struct writer *writer, const struct msb_digest *digest,
 static int write_file(struct writer *writer, struct header *header, struct msb_error *err)
 {
 	const struct msb_entry *entry = header->entry;
+	const uint64_t least = writer->whole ? 0 : LEAST_HOLES;
 	struct extent whole = {0, entry->size};
 	struct msb_location location;
 	autosparsemap map = {0};
@@ -92,10 +103,10 @@ static int write_file(struct writer *writer, struct header *header, struct msb_e
 		return r;
 	if (location.size != entry->size)
 		return msb_error_say(err, EBADMSG, "its content has another size");
-	if (entry->sparse)
+	if (entry->sparse && entry->size > least)
 		r = sparse_map_make(writer->store, &entry->digest, &map, err);
 	/* Holes too small to be seen are not worth a map. */
-	header->has_map = entry->sparse && map.data < entry->size;
+	header->has_map = map.text.size > 0 && entry->size - map.data > least;
 	header->size = header->has_map ? map.text.size + map.data : entry->size;
 	if (r >= 0)
 		r = header_append(&writer->out, header, err);
@@ -151,18 +162,93 @@ static int write_entry(struct writer *writer, const char *path, const struct msb
 		r = write_file(writer, &header, err);
 	else
 		r = header_append(&writer->out, &header, err);
+	if (r >= 0 && entry->type == MSB_DIRECTORY) {
+		writer->folder.size = 0;
+		buffer_append(&writer->folder, path, strlen(path) + 1);
+	}
 	if (r >= 0 && writer->out.size >= PIECE_SIZE / 2)
 		r = flush(writer, err);
 	return r;
 }
 
-static int write_whiteout(struct writer *writer, const char *path, struct msb_error *err)
+static int write_unchanged(struct writer *writer, const char *path, struct msb_error *err)
+{
+	struct msb_found found;
+	int r = msb_tree_find(writer->store, writer->tree, path, MSB_NOFOLLOW, &found, err);
+
+	if (r < 0)
+		return r;
+	r = write_entry(writer, path, &found.entry, err);
+	msb_found_done(&found);
+	return r;
+}
+
+/* Directories come before what lies below them, so the last one tells of all that are open. */
+static bool is_written(const struct writer *writer, const char *path, size_t length)
+{
+	const char *folder = (const char *)writer->folder.bytes;
+
+	return writer->folder.size > length && memcmp(folder, path, length) == 0 &&
+	       (folder[length] == '/' || folder[length] == '\0');
+}
+
+/*
+ * The directories above path, where they did not change themselves. Whoever unpacks each layer
+ * into a place of its own (dockerd does) makes up owner and mode of what is missing. The root
+ * may be missing: it is there before any layer.
+ */
+static int write_parents(struct writer *writer, const char *path, struct msb_error *err)
+{
+	for (const char *end = strchr(path + 1, '/'); end; end = strchr(end + 1, '/')) {
+		autofree char *parent = NULL;
+		int r;
+
+		if (is_written(writer, path, (size_t)(end - path)))
+			continue;
+		parent = strndup(path, (size_t)(end - path));
+		r = parent ? write_unchanged(writer, parent, err) : msb_error_memory(err);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+/* Those that come before path, or all that are left where path is NULL. */
+static int write_links(struct writer *writer, const char *path, struct msb_error *err)
+{
+	for (; writer->next_link < writer->links.count; writer->next_link++) {
+		const char *link = writer->links.items[writer->next_link];
+		int r = path ? path_order(link, path) : -1;
+
+		if (r > 0)
+			break;
+		if (r == 0)
+			continue; /* changed, and about to be written */
+		r = write_parents(writer, link, err);
+		if (r >= 0)
+			r = write_unchanged(writer, link, err);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+/* Of what is gone, if nothing has its name now. */
+static int write_whiteout(struct writer *writer, struct msb_error *err)
 {
 	static const struct msb_entry mark = {.type = MSB_FILE, .nlink = 1};
-	const char *base = strrchr(path, '/') + 1;
+	const char *path = (const char *)writer->gone.bytes, *base;
 	struct header header = {.entry = &mark};
 	autobuffer name = {0};
+	int r;
 
+	if (writer->gone.size == 0)
+		return 0;
+	writer->gone.size = 0;
+	r = write_parents(writer, path, err);
+	if (r < 0)
+		return r;
+	base = strrchr(path, '/') + 1;
 	buffer_append(&name, path + 1, (size_t)(base - path - 1));
 	buffer_printf(&name, WHITEOUT "%s", base);
 	buffer_u8(&name, '\0');
@@ -172,19 +258,47 @@ static int write_whiteout(struct writer *writer, const char *path, struct msb_er
 	return header_append(&writer->out, &header, err);
 }
 
+static int remember_gone(struct writer *writer, const char *path, struct msb_error *err)
+{
+	buffer_append(&writer->gone, path, strlen(path) + 1);
+	return buffer_ok(&writer->gone) ? 0 : msb_error_memory(err);
+}
+
+static int write_present(struct writer *writer, const char *path, const struct msb_entry *entry,
+			 struct msb_error *err)
+{
+	int r = write_parents(writer, path, err);
+
+	return r < 0 ? r : write_entry(writer, path, entry, err);
+}
+
+/*
+ * A directory that became something else (or the reverse) is reported as removed, then as added.
+ * Its new entry alone says so: beside a whiteout of the same name, readers that keep entries by
+ * name would have two of them.
+ */
 static int write_difference(void *context, const struct msb_difference *difference,
 			    struct msb_error *err)
 {
 	struct writer *writer = context;
-	int r;
+	const struct msb_entry *after = difference->after;
+	bool replaced = after && after->type != MSB_SOCKET && writer->gone.size > 0 &&
+			strcmp((const char *)writer->gone.bytes, difference->path) == 0;
+	int r = 0;
 
-	/* tar has no word for a socket: what it replaced is gone all the same. */
-	if (difference->change == MSB_REMOVED ||
-	    (difference->change == MSB_CHANGED && difference->after->type == MSB_SOCKET &&
-	     difference->before->type != MSB_SOCKET))
-		r = write_whiteout(writer, difference->path, err);
+	if (replaced)
+		writer->gone.size = 0;
 	else
-		r = write_entry(writer, difference->path, difference->after, err);
+		r = write_whiteout(writer, err);
+	if (r >= 0)
+		r = write_links(writer, difference->path, err);
+	/* tar has no word for a socket: what it replaced is gone all the same. */
+	if (r >= 0 && (difference->change == MSB_REMOVED ||
+		       (difference->change == MSB_CHANGED && after->type == MSB_SOCKET &&
+			difference->before->type != MSB_SOCKET)))
+		r = remember_gone(writer, difference->path, err);
+	else if (r >= 0)
+		r = write_present(writer, difference->path, after, err);
 	return r < 0 ? msb_error_prefix(err, r, "'%s'", difference->path) : 0;
 }
 
@@ -203,7 +317,14 @@ static int write_tree(struct writer *writer, const struct msb_digest *parent,
 	writer->piece = malloc(PIECE_SIZE);
 	if (!writer->piece || !buffer_reserve(&writer->out, PIECE_SIZE + PIECE_SIZE / 2))
 		return msb_error_memory(err);
-	r = msb_tree_diff(writer->store, parent, tree, write_difference, writer, err);
+	writer->tree = tree;
+	r = links_of_layer(writer->store, parent, tree, &writer->links, err);
+	if (r >= 0)
+		r = msb_tree_diff(writer->store, parent, tree, write_difference, writer, err);
+	if (r >= 0)
+		r = write_whiteout(writer, err);
+	if (r >= 0)
+		r = write_links(writer, NULL, err);
 	if (r < 0)
 		return r;
 	end_archive(&writer->out);
@@ -214,6 +335,9 @@ static void writer_done(struct writer *writer)
 {
 	buffer_done(&writer->out);
 	buffer_done(&writer->name);
+	buffer_done(&writer->gone);
+	buffer_done(&writer->folder);
+	strlist_done(&writer->links);
 	names_done(&writer->written);
 	free(writer->piece);
 }

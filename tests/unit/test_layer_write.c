@@ -154,9 +154,66 @@ static void a_layer_holds_only_what_differs(void **state)
 	write_layer(fixture, &before, &after, &layer);
 	run_filter("tar -tf -", layer.bytes, layer.size, &list);
 	buffer_u8(&list, '\0');
-	assert_string_equal((char *)list.bytes, "dir/added\ndir/changed\ndir/.wh.gone\n.wh.tree\n"
-						".wh.was-dir\nwas-dir\n.wh.was-file\nwas-file/\n"
-						"was-file/in\n");
+	assert_string_equal((char *)list.bytes, "dir/\ndir/added\ndir/changed\ndir/.wh.gone\n"
+						".wh.tree\nwas-dir\nwas-file/\nwas-file/in\n");
+	again = tree_of(fixture, &before, &layer);
+	assert_true(msb_digest_equal(&after, &again));
+}
+
+/* dockerd unpacks each layer into a directory of its own. */
+static void the_directories_above_a_change_are_in_the_layer(void **state)
+{
+	struct fixture *fixture = *state;
+	autobuffer lower = {0}, upper = {0}, layer = {0}, list = {0};
+	struct msb_digest before, after;
+
+	tar_add(&lower, &(struct tar_entry){.name = "a/", .type = '5', .mode = 02710, .uid = 7});
+	tar_add_dir(&lower, "a/b/");
+	tar_add_file(&lower, "a/b/file", "old");
+	tar_add_dir(&lower, "a/c/");
+	tar_add_file(&lower, "a/c/file", "old");
+	tar_add_file(&lower, "a/b.file", "old");
+	tar_end(&lower);
+	before = tree_of(fixture, NULL, &lower);
+	tar_add_file(&upper, "a/b/file", "new");
+	tar_add_file(&upper, "a/c/.wh.file", "");
+	tar_end(&upper);
+	after = tree_of(fixture, &before, &upper);
+	write_layer(fixture, &before, &after, &layer);
+	run_filter("sh -c \"tar --numeric-owner -tvf - | awk '{ print \\$1, \\$2, \\$NF }'\"",
+		   layer.bytes, layer.size, &list);
+	buffer_u8(&list, '\0');
+	assert_string_equal((char *)list.bytes, "drwx--s--- 7/0 a/\n"
+						"drwxr-xr-x 0/0 a/b/\n"
+						"-rw-r--r-- 0/0 a/b/file\n"
+						"drwxr-xr-x 0/0 a/c/\n"
+						"---------- 0/0 a/c/.wh.file\n");
+}
+
+/* One name gone and one come: the file has as many as before. */
+static void all_names_of_a_file_with_a_new_one_are_in_the_layer(void **state)
+{
+	struct fixture *fixture = *state;
+	autobuffer lower = {0}, upper = {0}, layer = {0}, list = {0};
+	struct msb_digest before, after, again;
+
+	tar_add_file(&lower, "a/one", "text");
+	tar_add_link(&lower, "b/two", "a/one");
+	tar_add_link(&lower, "gone", "a/one");
+	tar_add_file(&lower, "other", "text");
+	tar_add_link(&lower, "other-too", "other");
+	tar_end(&lower);
+	before = tree_of(fixture, NULL, &lower);
+	tar_add_file(&upper, ".wh.gone", "");
+	tar_add_file(&upper, "a/one", "text");
+	tar_add_link(&upper, "b/two", "a/one");
+	tar_add_link(&upper, "b/three", "a/one");
+	tar_end(&upper);
+	after = tree_of(fixture, &before, &upper);
+	write_layer(fixture, &before, &after, &layer);
+	run_filter("tar -tf -", layer.bytes, layer.size, &list);
+	buffer_u8(&list, '\0');
+	assert_string_equal((char *)list.bytes, "a/\na/one\nb/\nb/three\nb/two\n.wh.gone\n");
 	again = tree_of(fixture, &before, &layer);
 	assert_true(msb_digest_equal(&after, &again));
 }
@@ -166,6 +223,7 @@ static void holes_survive_and_take_no_room(void **state)
 	struct fixture *fixture = *state;
 	autobuffer tar = {0}, layer = {0}, list = {0}, packed = {0};
 	struct msb_digest tree, again;
+	struct layer_sink sink = sink_of(&layer);
 	autofree char *text = NULL;
 
 	/* Over STORE_LARGE and under it; a hole at the end, in front, all over. */
@@ -178,7 +236,7 @@ static void holes_survive_and_take_no_room(void **state)
 	tree = tree_of(fixture, NULL, &tar);
 	text = text_of_tree(fixture, &tree);
 	assert_non_null(strstr(text, "sparse=4099\n"));
-	write_layer(fixture, NULL, &tree, &layer);
+	assert_ok(fixture, layer_export(fixture->store, &tree, &sink, &fixture->err));
 	assert_true(layer.size < 40000);
 	again = tree_of(fixture, NULL, &layer);
 	assert_true(msb_digest_equal(&tree, &again));
@@ -192,6 +250,26 @@ static void holes_survive_and_take_no_room(void **state)
 		   layer.bytes, layer.size, &packed);
 	again = tree_of(fixture, NULL, &packed);
 	assert_true(msb_digest_equal(&tree, &again));
+}
+
+/* Who puts a layer's tar together from unpacked files finds no map there. */
+static void a_layer_has_maps_of_large_holes_only(void **state)
+{
+	struct fixture *fixture = *state;
+	autobuffer tar = {0}, layer = {0}, list = {0};
+	struct msb_digest tree;
+
+	run_filter(
+		"sh -c 'd=$(mktemp -d) && truncate -s 3M $d/small && truncate -s 300M $d/large &&"
+		" tar -C $d -S --format=posix -cf - small large; rm -r $d'",
+		"", 0, &tar);
+	tree = tree_of(fixture, NULL, &tar);
+	write_layer(fixture, NULL, &tree, &layer);
+	assert_in_range(layer.size, 3 << 20, 4 << 20);
+	run_filter("sh -c \"tar -tvf - | awk '{ print \\$3, \\$NF }'\"", layer.bytes, layer.size,
+		   &list);
+	buffer_u8(&list, '\0');
+	assert_string_equal((char *)list.bytes, "0 ./\n314572800 large\n3145728 small\n");
 }
 
 /* The root of a tree with one entry put over base. */
@@ -391,7 +469,10 @@ int main(void)
 		TEST_IN_STORE(the_same_trees_give_the_same_bytes),
 		TEST_IN_STORE(the_bytes_of_a_layer_are_settled),
 		TEST_IN_STORE(a_layer_holds_only_what_differs),
+		TEST_IN_STORE(the_directories_above_a_change_are_in_the_layer),
+		TEST_IN_STORE(all_names_of_a_file_with_a_new_one_are_in_the_layer),
 		TEST_IN_STORE(holes_survive_and_take_no_room),
+		TEST_IN_STORE(a_layer_has_maps_of_large_holes_only),
 		TEST_IN_STORE(a_socket_takes_away_what_it_replaced),
 		TEST_IN_STORE(the_longest_names_can_be_removed),
 		TEST_IN_STORE(equal_trees_make_an_empty_layer),
