@@ -12,8 +12,9 @@
 /* A writer holds the database for milliseconds; whoever waits this long waits for a stopped one. */
 #define BUSY_MILLISECONDS 60000
 
-/* Sixteen megabytes of WAL before its content moves into the database, which costs two fsync. */
-#define CHECKPOINT_PAGES "4000"
+/* Four megabytes of WAL before its content moves into the database, which costs two fsync; the
+ * first to open a store reads all of it. */
+#define CHECKPOINT_PAGES "1000"
 
 static int code_as_errno(int code, int system)
 {
