@@ -18,7 +18,7 @@ test_packages=(procps
     mount python3 clang-format shellcheck
     docker.io
     docker-registry apache2-utils skopeo openssl
-    umoci buildah
+    umoci buildah podman
 )
 
 attempts=5

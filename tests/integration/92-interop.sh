@@ -1,5 +1,6 @@
 #!/bin/bash
-# Others read what msb writes, and msb reads what others write: dockerd, skopeo, umoci, buildah.
+# Others read what msb writes, and msb reads what others write: dockerd, skopeo, umoci, buildah,
+# podman.
 . "$(dirname "$0")/lib.sh"
 
 tree_of_everything() { # FOLDER: all that an image can hold; later steps take some of it away
@@ -135,6 +136,12 @@ buildah_here() {
     buildah --root "$work/buildah" --runroot "$work/buildah-run" --storage-driver overlay "$@"
 }
 
+# podman likewise; runc, because crun refuses hosts with both versions of cgroups.
+podman_here() {
+    podman --root "$work/podman" --runroot "$work/podman-run" --storage-driver overlay \
+        --runtime runc --cgroup-manager cgroupfs "$@"
+}
+
 # buildah_shows IMAGE FOLDER
 buildah_shows() {
     local container
@@ -225,6 +232,15 @@ for source in docker-archive:docker.tar oci-archive:oci.tar; do
     same_below_root "$ours" shown-by-buildah
     buildah_here rm -a >out
     buildah_here rmi -f "$pulled" >out
+done
+
+it "is loaded and run by podman"
+for archive in docker.tar oci.tar; do
+    podman_here load -q -i "$archive" >out 2>err
+    podman_here run --rm --network host --ulimit nofile=1024:1024 --ulimit nproc=1024:1024 \
+        "$id" >out
+    same "made new file hello there b" "$(xargs <out)"
+    podman_here rmi -f "$id" >out
 done
 
 rm -rf ctx/*
