@@ -88,6 +88,7 @@ static char *own_platform(void)
 int build_plan(struct build *build, struct msb_error *err)
 {
 	const struct msb_build_options *options = build->options;
+	int r;
 
 	build->platform = own_platform();
 	if (!build->platform || resolve_build_args(options->build_args, &build->build_args) < 0 ||
@@ -107,7 +108,8 @@ int build_plan(struct build *build, struct msb_error *err)
 		.named = find_named,
 		.context = build,
 	};
-	return plan_make(&build->inputs, &build->plan, err);
+	r = epoch_find(options, &build->build_args, &build->epoch, err);
+	return r < 0 ? r : plan_make(&build->inputs, &build->plan, err);
 }
 
 static void set_network(struct build *build)
