@@ -236,6 +236,9 @@ static int prepare(struct build *build, struct msb_error *err)
 	if (r >= 0)
 		r = outputs_parse(build->options->outputs, &build->outputs, err);
 	if (r >= 0)
+		r = shared_caches_parse(build->options->cache_from, build->options->cache_to,
+					&build->shared, err);
+	if (r >= 0)
 		r = limits_parse(build->options->ulimits, build->options->shm_size, &build->limits,
 				 err);
 	if (r >= 0)
@@ -290,6 +293,7 @@ void build_done(struct build *build)
 	free(build->record.tags);
 	base_images_done(&build->images);
 	outputs_done(&build->outputs);
+	shared_caches_done(&build->shared);
 	limits_done(&build->limits);
 	strlist_done(&build->annotations);
 	events_done(&build->events);
@@ -328,6 +332,8 @@ int exec_build(const struct exec_request *request, struct msb_build_result *ret,
 	r = prepare(&build, err);
 	if (r >= 0)
 		r = describe(&build, err);
+	if (r >= 0)
+		r = shared_caches_begin(&build.shared, build.writer, &build.events, err);
 	if (r < 0) {
 		build_tell_warnings(&build);
 		return r;
@@ -337,6 +343,8 @@ int exec_build(const struct exec_request *request, struct msb_build_result *ret,
 		r = build_publish(&build, &failure);
 	if (r >= 0)
 		r = build_export(&build, &failure);
+	if (r >= 0)
+		r = shared_caches_send(&build, &failure);
 	recorded = record_end(&build, r, &failure, r < 0 ? NULL : &failure);
 	if (r >= 0)
 		r = recorded;

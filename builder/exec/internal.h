@@ -27,6 +27,7 @@
 #include "origin.h"
 #include "output.h"
 #include "plan.h"
+#include "shared_caches.h"
 #include "store_writer.h"
 
 struct stage_run {
@@ -68,6 +69,7 @@ struct build {
 	struct layer_digests *digests;
 	struct stage_run *stages;
 	struct outputs outputs;
+	struct shared_caches shared;
 	struct strlist annotations;
 	struct epoch epoch;
 	struct limits limits;

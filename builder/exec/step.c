@@ -249,6 +249,8 @@ static int execute(struct step_run *run, struct msb_step *record, struct cached_
 
 	if (may_use_cache(run)) {
 		r = store_cache_find(run->build->writer, &record->key, ret, err);
+		if (r == -ENOENT)
+			r = shared_caches_find(&run->build->shared, &record->key, ret, err);
 		if (r >= 0) {
 			record->state = MSB_CACHED;
 			run->after = ret->tree;

@@ -35,11 +35,13 @@ struct msb_build_options {
 	const char *const *hosts;           /* "NAME:ADDRESS" or "NAME=ADDRESS", for RUN */
 	const char *const *agents;          /* --ssh: "default" or "NAME=SOCKET" */
 	const char *const *outputs;         /* "type=local|tar|oci|docker,dest=PATH"; "DIR", "-" */
-	const char *const *targets;         /* stage names or numbers; none: the last stage. Names
-					       and outputs are for the last one */
-	const char *const *annotations;     /* "[manifest:]NAME=VALUE", of the images' manifests */
-	const char *const *ulimits;         /* of RUN: "NAME=SOFT[:HARD]" */
-	const char *shm_size;               /* of RUN: "64m"; NULL: that */
+	const char *const *cache_from; /* "type=registry,ref=REF", "type=local,src=DIR", "REF" */
+	const char *const *cache_to; /* "type=registry,ref=REF[,mode=max]", "type=local,dest=DIR" */
+	const char *const *targets;  /* stage names or numbers; none: the last stage. Names
+					and outputs are for the last one */
+	const char *const *annotations; /* "[manifest:]NAME=VALUE", of the images' manifests */
+	const char *const *ulimits;     /* of RUN: "NAME=SOFT[:HARD]" */
+	const char *shm_size;           /* of RUN: "64m"; NULL: that */
 	const char *timestamp; /* seconds since 1970 that the images are made at; NULL: what
 				  SOURCE_DATE_EPOCH says, else now */
 	const char *platform;  /* NULL: this machine's */

@@ -37,6 +37,8 @@ enum {
 	KEY_SHM_SIZE,
 	KEY_CHECK,
 	KEY_CALL,
+	KEY_CACHE_FROM,
+	KEY_CACHE_TO,
 	KEY_ACCEPTED, /* tunes, or has no meaning here */
 	KEY_REFUSED,  /* without it the result would be another: this and all that follow */
 };
@@ -71,6 +73,12 @@ static const struct argp_option build_options[] = {
 	 "Make the image at this second since 1970, no file of it later ($SOURCE_DATE_EPOCH)"},
 	{"no-cache", KEY_NO_CACHE, "BOOL", OPTION_ARG_OPTIONAL, "Execute all steps anew"},
 	{"no-cache-filter", KEY_NO_CACHE_FILTER, "STAGES", 0, "Execute these stages anew"},
+	{"cache-from", KEY_CACHE_FROM, "CACHE", 0,
+	 "Take steps that another machine built: type=registry,ref=REF, type=local,src=DIR, or "
+	 "REF; may be given several times"},
+	{"cache-to", KEY_CACHE_TO, "CACHE", 0,
+	 "Send what the steps made to type=registry,ref=REF or type=local,dest=DIR; those of all "
+	 "stages with mode=max"},
 	{"pull", KEY_PULL, "BOOL", OPTION_ARG_OPTIONAL,
 	 "Ask for newer base images; otherwise those that are here will do"},
 	{"network", KEY_NETWORK, "MODE", 0, "Of RUN: default, host or none"},
@@ -124,8 +132,6 @@ static const struct argp_option build_options[] = {
 	{"sbom", KEY_ACCEPTED, "VALUE", OPTION_HIDDEN | OPTION_ARG_OPTIONAL, NULL},
 	ACCEPTED("attest", KEY_ACCEPTED, "VALUE"),
 	ACCEPTED("builder", KEY_ACCEPTED, "VALUE"),
-	ACCEPTED("cache-from", KEY_ACCEPTED, "VALUE"),
-	ACCEPTED("cache-to", KEY_ACCEPTED, "VALUE"),
 	ACCEPTED("allow", KEY_ACCEPTED, "VALUE"),
 
 	REFUSED("push", KEY_REFUSED, OPTION_ARG_OPTIONAL),
@@ -148,6 +154,7 @@ struct build {
 	struct words tags, build_args, labels, no_cache_filter, operands;
 	struct words secrets, agents, hosts, outputs, targets, annotations, contexts, ulimits;
 	struct words failure_outputs;
+	struct words cache_from, cache_to;
 	enum progress_mode mode;
 	struct build_call call;
 	struct report report;
@@ -165,6 +172,8 @@ static void build_done(struct build *build)
 	words_done(&build->hosts);
 	words_done(&build->outputs);
 	words_done(&build->failure_outputs);
+	words_done(&build->cache_from);
+	words_done(&build->cache_to);
 	words_done(&build->targets);
 	words_done(&build->annotations);
 	words_done(&build->contexts);
@@ -294,6 +303,10 @@ static error_t parse_list(int key, char *arg, struct argp_state *state)
 		return words_add(&build->contexts, arg) < 0 ? ENOMEM : 0;
 	case KEY_ANNOTATION:
 		return words_add(&build->annotations, arg) < 0 ? ENOMEM : 0;
+	case KEY_CACHE_FROM:
+		return words_add(&build->cache_from, arg) < 0 ? ENOMEM : 0;
+	case KEY_CACHE_TO:
+		return words_add(&build->cache_to, arg) < 0 ? ENOMEM : 0;
 	case KEY_SECRET:
 		return words_add(&build->secrets, arg) < 0 ? ENOMEM : 0;
 	case KEY_SSH:
@@ -398,6 +411,8 @@ int run_build(struct session *session, int argc, char **argv)
 		wanted.options.outputs = wanted.outputs.items;
 		wanted.options.build_contexts = wanted.contexts.items;
 		wanted.options.ulimits = wanted.ulimits.items;
+		wanted.options.cache_from = wanted.cache_from.items;
+		wanted.options.cache_to = wanted.cache_to.items;
 		wanted.options.targets = wanted.targets.items;
 		wanted.options.annotations = wanted.annotations.items;
 		wanted.report.tags = &wanted.tags;

@@ -1,0 +1,86 @@
+/*
+ * A step cache that machines share: an OCI artifact in a registry or in a layout directory.
+ *
+ * Its config is a document that lists steps (key, tree, log, times) and bundles; its layers are
+ * the bundles: blobs of a store one behind the other, as zstd. The document says which blobs are
+ * in which bundle, so that a reader fetches only those bundles that it needs. ARCHITECTURE.md
+ * gives both formats.
+ */
+#ifndef SHARED_CACHE_H
+#define SHARED_CACHE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <msb/cleanup.h>
+#include <msb/digest.h>
+#include <msb/error.h>
+
+#include "store_writer.h"
+
+struct shared_step {
+	struct msb_digest key;
+	struct cached_step step;
+};
+
+struct shared_blob {
+	struct msb_digest digest;
+	uint64_t size;
+};
+
+struct shared_bundle {
+	struct msb_digest digest; /* as it travels, compressed */
+	uint64_t size;
+	struct shared_blob *blobs; /* owned; in their order */
+	size_t count;
+};
+
+/* A value that owns all it points to. */
+struct shared_document {
+	struct shared_step *steps;
+	size_t step_count;
+	struct shared_bundle *bundles;
+	size_t bundle_count;
+};
+void shared_document_done(struct shared_document *document);
+#define autoshared __attribute__((cleanup(shared_document_done))) struct shared_document
+
+/* How much one cache may be; decode refuses more with -EFBIG. */
+#define SHARED_STEPS   ((size_t)4096)
+#define SHARED_BUNDLES ((size_t)2048)
+#define SHARED_BLOBS   ((size_t)160000)
+
+/* Append; 0 or -ENOMEM. The bundle's blobs are taken over. */
+int shared_add_step(struct shared_document *document, const struct shared_step *step);
+int shared_add_bundle(struct shared_document *document, const struct shared_bundle *bundle);
+
+/* Canonical JSON, owned by the caller; and back, with -EBADMSG for what is wrong. */
+int shared_document_encode(const struct shared_document *document, char **ret,
+			   struct msb_error *err);
+int shared_document_decode(const char *text, size_t size, struct shared_document *ret,
+			   struct msb_error *err);
+
+/* Where a cache is. */
+struct cache_place;
+/* A reference as users write it, or a directory; exactly one of them is not NULL. Nobody is asked
+ * yet, and nothing made. */
+int cache_place_open(struct store_writer *writer, const char *reference, const char *directory,
+		     struct cache_place **ret, struct msb_error *err);
+void cache_place_close(struct cache_place *place);
+DEFINE_AUTO(struct cache_place, cache_place_close)
+
+/* -ENODATA, without a message: there is none yet. -EEXIST: what is there is no cache. -EBADMSG: it
+ * is damaged. */
+int cache_place_read(struct cache_place *place, struct shared_document *ret, struct msb_error *err);
+/* Puts all blobs of the bundle into the store, each verified. */
+int cache_place_fetch(struct cache_place *place, const struct shared_bundle *bundle,
+		      struct msb_error *err);
+
+/* Makes the bundle of these blobs of the store, whose sizes are filled in, and sends it. */
+int cache_place_send(struct cache_place *place, struct shared_bundle *bundle,
+		     struct msb_error *err);
+/* Last: from now on the cache is what the document says. */
+int cache_place_write(struct cache_place *place, const struct shared_document *document,
+		      struct msb_error *err);
+
+#endif

@@ -1,0 +1,207 @@
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "internal.h"
+#include "shared_cache.h"
+
+void shared_document_done(struct shared_document *document)
+{
+	for (size_t i = 0; i < document->bundle_count; i++)
+		free(document->bundles[i].blobs);
+	free(document->bundles);
+	free(document->steps);
+	*document = (struct shared_document){0};
+}
+
+int shared_add_step(struct shared_document *document, const struct shared_step *step)
+{
+	struct shared_step *grown =
+		reallocarray(document->steps, document->step_count + 1, sizeof(*grown));
+
+	if (!grown)
+		return -ENOMEM;
+	document->steps = grown;
+	grown[document->step_count++] = *step;
+	return 0;
+}
+
+int shared_add_bundle(struct shared_document *document, const struct shared_bundle *bundle)
+{
+	struct shared_bundle *grown =
+		reallocarray(document->bundles, document->bundle_count + 1, sizeof(*grown));
+
+	if (!grown)
+		return -ENOMEM;
+	document->bundles = grown;
+	grown[document->bundle_count++] = *bundle;
+	return 0;
+}
+
+static json_t *step_to_json(const struct shared_step *step)
+{
+	json_auto_t *json = json_object();
+
+	if (!json || !json_put_digest(json, "key", &step->key) ||
+	    !json_put_digest(json, "tree", &step->step.tree) ||
+	    !json_put(json, "created", json_integer(step->step.created_ns)) ||
+	    !json_put(json, "duration", json_integer(step->step.duration_ns)) ||
+	    (step->step.has_log && !json_put_digest(json, "log", &step->step.log)))
+		return NULL;
+	return steal(&json);
+}
+
+static json_t *bundle_to_json(const struct shared_bundle *bundle)
+{
+	json_auto_t *json = json_object();
+	json_t *blobs = json_array();
+	bool complete = json && json_put(json, "blobs", blobs) &&
+			json_put_digest(json, "digest", &bundle->digest) &&
+			json_put(json, "size", json_integer((json_int_t)bundle->size));
+
+	for (size_t i = 0; complete && i < bundle->count; i++) {
+		char text[MSB_DIGEST_TEXT];
+
+		msb_digest_format(&bundle->blobs[i].digest, text);
+		complete = json_array_append_new(blobs, json_string(text + 7)) == 0 &&
+			   json_array_append_new(
+				   blobs, json_integer((json_int_t)bundle->blobs[i].size)) == 0;
+	}
+	return complete ? steal(&json) : NULL;
+}
+
+int shared_document_encode(const struct shared_document *document, char **ret,
+			   struct msb_error *err)
+{
+	json_auto_t *json = json_object();
+	json_t *steps = json_array(), *bundles = json_array();
+	bool complete = json_put(json, "steps", steps);
+
+	complete = json_put(json, "bundles", bundles) && complete &&
+		   json_put(json, "version", json_integer(1));
+	for (size_t i = 0; complete && i < document->step_count; i++)
+		complete = json_array_append_new(steps, step_to_json(&document->steps[i])) == 0;
+	for (size_t i = 0; complete && i < document->bundle_count; i++)
+		complete =
+			json_array_append_new(bundles, bundle_to_json(&document->bundles[i])) == 0;
+	return json_text(json, complete, "the cache's document", ret, err);
+}
+
+static int step_from_json(json_t *json, struct shared_document *document, struct msb_error *err)
+{
+	struct shared_step step = {0};
+	bool has_key = false, has_tree = false;
+	int r = json_take_digest(json, "key", &has_key, &step.key, err);
+
+	if (r >= 0)
+		r = json_take_digest(json, "tree", &has_tree, &step.step.tree, err);
+	if (r >= 0)
+		r = json_take_digest(json, "log", &step.step.has_log, &step.step.log, err);
+	if (r >= 0)
+		r = json_take_integer(json, "created", &step.step.created_ns, err);
+	if (r >= 0)
+		r = json_take_integer(json, "duration", &step.step.duration_ns, err);
+	if (r >= 0 && (!has_key || !has_tree))
+		r = msb_error_say(err, EBADMSG, "a step lacks its key or its tree");
+	if (r >= 0 && shared_add_step(document, &step) < 0)
+		r = msb_error_memory(err);
+	return r;
+}
+
+/* Digests and sizes by turns. */
+static int blobs_from_json(json_t *list, struct shared_bundle *bundle, struct msb_error *err)
+{
+	size_t count = json_array_size(list) / 2;
+	uint64_t total = 0;
+
+	bundle->blobs = calloc(count + 1, sizeof(*bundle->blobs));
+	if (!bundle->blobs)
+		return msb_error_memory(err);
+	for (; bundle->count < count; bundle->count++) {
+		struct shared_blob *blob = &bundle->blobs[bundle->count];
+		const char *text = json_string_value(json_array_get(list, 2 * bundle->count));
+		json_t *size = json_array_get(list, 2 * bundle->count + 1);
+
+		if (!text || msb_digest_parse(text, &blob->digest) < 0 || !json_is_integer(size) ||
+		    json_integer_value(size) < 0)
+			return msb_error_say(err, EBADMSG, "a bundle's blobs are no digests");
+		blob->size = (uint64_t)json_integer_value(size);
+		if (__builtin_add_overflow(total, blob->size, &total) || total > INT64_MAX / 2)
+			return msb_error_say(err, EBADMSG, "a bundle has no possible size");
+	}
+	return 0;
+}
+
+static int bundle_from_json(json_t *json, struct shared_document *document, struct msb_error *err)
+{
+	struct shared_bundle bundle = {0};
+	json_t *blobs = NULL;
+	int64_t size = -1;
+	bool present = false;
+	int r = json_take_digest(json, "digest", &present, &bundle.digest, err);
+
+	if (r >= 0)
+		r = json_take_integer(json, "size", &size, err);
+	if (r >= 0)
+		r = json_take_array(json, "blobs", &blobs, err);
+	if (r >= 0 && (!present || size < 0 || !blobs))
+		r = msb_error_say(err, EBADMSG, "a bundle lacks digest, size or blobs");
+	if (r < 0)
+		return r;
+	bundle.size = (uint64_t)size;
+	r = blobs_from_json(blobs, &bundle, err);
+	if (r >= 0 && shared_add_bundle(document, &bundle) < 0)
+		r = msb_error_memory(err);
+	if (r < 0)
+		free(bundle.blobs);
+	return r;
+}
+
+static int check_counts(const struct shared_document *document, struct msb_error *err)
+{
+	size_t blobs = 0;
+
+	for (size_t i = 0; i < document->bundle_count; i++)
+		blobs += document->bundles[i].count;
+	if (document->step_count > SHARED_STEPS || document->bundle_count > SHARED_BUNDLES ||
+	    blobs > SHARED_BLOBS)
+		return msb_error_say(err, EFBIG, "the cache has more steps or files than it may");
+	return 0;
+}
+
+int shared_document_decode(const char *text, size_t size, struct shared_document *ret,
+			   struct msb_error *err)
+{
+	autoshared document = {0};
+	json_auto_t *json = NULL;
+	json_t *steps = NULL, *bundles = NULL, *item;
+	int64_t version = 0;
+	size_t i;
+	int r = json_parse(text, size, "the cache's document", &json, err);
+
+	if (r >= 0)
+		r = json_take_integer(json, "version", &version, err);
+	if (r >= 0 && version != 1)
+		r = msb_error_say(err, EBADMSG, "the cache has a format that is not known here");
+	if (r >= 0)
+		r = json_take_array(json, "steps", &steps, err);
+	if (r >= 0)
+		r = json_take_array(json, "bundles", &bundles, err);
+	json_array_foreach(steps, i, item)
+	{
+		if (r >= 0)
+			r = step_from_json(item, &document, err);
+	}
+	json_array_foreach(bundles, i, item)
+	{
+		if (r >= 0)
+			r = bundle_from_json(item, &document, err);
+	}
+	if (r >= 0)
+		r = check_counts(&document, err);
+	if (r < 0)
+		return r;
+	*ret = document;
+	document = (struct shared_document){0};
+	return 0;
+}

@@ -1,0 +1,37 @@
+/* For the files of this room: what the two kinds of places of a shared cache do. */
+#ifndef SHARED_PLACE_H
+#define SHARED_PLACE_H
+
+#include "internal.h"
+#include "shared_cache.h"
+
+#define MEDIA_CACHE_CONFIG "application/vnd.msb.cache.config.v1+json"
+#define MEDIA_CACHE_BUNDLE "application/vnd.msb.cache.bundle.v1+zstd"
+
+/* A blob that is read: whoever began it ends it. */
+struct shared_reading {
+	struct layer_source source;
+	struct descriptor blob;
+	void *own; /* the place's */
+	int fd;
+};
+
+struct shared_place_kind {
+	void (*close)(void *place);
+	/* -ENODATA, without a message, where there is none yet. */
+	int (*get_manifest)(void *place, struct buffer *ret, struct msb_error *err);
+	int (*begin_blob)(void *place, const struct descriptor *blob, struct shared_reading *ret,
+			  struct msb_error *err);
+	void (*end_blob)(struct shared_reading *reading);
+	/* The whole of fd. */
+	int (*put_blob)(void *place, int fd, const struct descriptor *blob, struct msb_error *err);
+	int (*put_manifest)(void *place, const char *text, struct msb_error *err);
+};
+
+extern const struct shared_place_kind shared_in_registry, shared_in_layout;
+
+int shared_registry_open(struct store_writer *writer, const char *reference, void **ret,
+			 struct msb_error *err);
+int shared_layout_open(const char *directory, void **ret, struct msb_error *err);
+
+#endif

@@ -1,0 +1,179 @@
+/* A shared cache in a registry. */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "fetch.h"
+#include "reference.h"
+#include "shared_place.h"
+#include "upload.h"
+
+#define MANIFEST_MOST ((uint64_t)4 * 1024 * 1024)
+#define ANSWER_MOST   ((uint64_t)64 * 1024)
+
+struct place {
+	struct store_writer *writer;
+	struct registries settings;
+	struct reference_place name;
+	struct http *http;     /* NULL until it is needed */
+	struct remote *remote; /* likewise */
+	struct teller teller;  /* that tells nobody */
+};
+
+static void close_place(void *context)
+{
+	struct place *place = context;
+
+	remote_close(place->remote);
+	http_free(place->http);
+	registries_done(&place->settings);
+	reference_place_done(&place->name);
+	teller_done(&place->teller);
+	free(place);
+}
+
+int shared_registry_open(struct store_writer *writer, const char *reference, void **ret,
+			 struct msb_error *err)
+{
+	struct place *place = calloc(1, sizeof(*place));
+	autofree char *name = NULL;
+	int r;
+
+	if (!place)
+		return msb_error_memory(err);
+	teller_init(&place->teller, NULL, NULL, NULL);
+	r = reference_normalize(reference, &name, err);
+	if (r >= 0)
+		r = reference_place(name, &place->name, err);
+	if (r >= 0)
+		r = registries_read(&place->settings, err);
+	if (r < 0) {
+		close_place(place);
+		return r;
+	}
+	place->writer = writer;
+	*ret = place;
+	return 0;
+}
+
+static int connect_place(struct place *place, struct msb_error *err)
+{
+	int r = 0;
+
+	if (!place->http)
+		r = http_new(place->settings.timeout, &place->http, err);
+	if (r >= 0 && !place->remote)
+		r = remote_open(place->http, &place->settings, place->name.domain,
+				place->name.repository, NULL, &place->remote, err);
+	return r;
+}
+
+static int get_manifest(void *context, struct buffer *ret, struct msb_error *err)
+{
+	struct place *place = context;
+	autofree char *path = buffer_format("manifests/%s", place->name.version);
+	autostrlist headers = {0};
+	autoresponse response = {0};
+	const struct remote_request request = {
+		.method = "GET",
+		.path = path,
+		.headers = &headers,
+		.most = MANIFEST_MOST,
+	};
+	int r;
+
+	if (!path || strlist_add(&headers, "Accept: " MEDIA_MANIFEST ", " MEDIA_DOCKER_IMAGE
+					   ", " MEDIA_INDEX ", " MEDIA_DOCKER_LIST) < 0)
+		return msb_error_memory(err);
+	r = connect_place(place, err);
+	if (r >= 0)
+		r = remote_send(place->remote, &request, &response, err);
+	if (r < 0)
+		return r;
+	if (response.status == 404)
+		return -ENODATA;
+	if (response.status != 200)
+		return remote_refused(place->remote, &response, "get the manifest", err);
+	if (response.content_type && index_is(response.content_type))
+		return msb_error_say(err, EEXIST, "what is there is no cache of msb");
+	*ret = response.body;
+	response.body = (struct buffer){0};
+	return 0;
+}
+
+static int begin_blob(void *context, const struct descriptor *blob, struct shared_reading *ret,
+		      struct msb_error *err)
+{
+	static const bool wanted = true;
+	struct place *place = context;
+	struct fetches *fetches;
+	int r = connect_place(place, err);
+
+	if (r < 0)
+		return r;
+	ret->blob = *blob;
+	r = fetches_begin(place->writer, place->remote, &ret->blob, &wanted, 1, &place->teller,
+			  &fetches, err);
+	if (r < 0)
+		return r;
+	ret->source = fetches_source(fetches, 0);
+	ret->own = fetches;
+	return 0;
+}
+
+static void end_blob(struct shared_reading *reading)
+{
+	fetches_end(reading->own);
+}
+
+static int put_blob(void *context, int fd, const struct descriptor *blob, struct msb_error *err)
+{
+	struct place *place = context;
+	const struct upload upload = {.digest = blob->digest, .fd = fd, .size = blob->size};
+	enum msb_transfer_state state;
+	int r = connect_place(place, err);
+
+	return r < 0 ? r : upload_blob(place->remote, &upload, &state, err);
+}
+
+static int put_manifest(void *context, const char *text, struct msb_error *err)
+{
+	struct place *place = context;
+	autofree char *path = buffer_format("manifests/%s", place->name.version);
+	struct memory_source memory = {text, strlen(text), 0};
+	const struct layer_source body = memory_source(&memory);
+	autostrlist headers = {0};
+	const struct remote_request request = {
+		.method = "PUT",
+		.path = path,
+		.push = true,
+		.headers = &headers,
+		.body = &body,
+		.body_size = strlen(text),
+		.rewind = memory_source_rewind,
+		.most = ANSWER_MOST,
+	};
+	autoresponse response = {0};
+	int r;
+
+	if (!path || strlist_add(&headers, "Content-Type: " MEDIA_MANIFEST) < 0)
+		return msb_error_memory(err);
+	if (place->name.by_digest)
+		return msb_error_say(err, EINVAL, "a cache is sent to a tag, not to a digest");
+	r = connect_place(place, err);
+	if (r >= 0)
+		r = remote_send(place->remote, &request, &response, err);
+	if (r >= 0 && response.status != 201 && response.status != 200)
+		r = remote_refused(place->remote, &response, "put the manifest", err);
+	return r;
+}
+
+const struct shared_place_kind shared_in_registry = {
+	.close = close_place,
+	.get_manifest = get_manifest,
+	.begin_blob = begin_blob,
+	.end_blob = end_blob,
+	.put_blob = put_blob,
+	.put_manifest = put_manifest,
+};
