@@ -78,6 +78,18 @@ same 5:6 "$(tar --numeric-owner -xOf home/out.tar ./owner)"
 as_user 666 msb export 1 | tar --numeric-owner -t | sort >wanted
 tar --numeric-owner -tf home/out.tar | sort | cmp - wanted
 
+it "shares the steps of an ordinary user, in a directory that is the user's own"
+as_user 666 msb save busybox >base.tar
+as_user 666 msb build -t mine --cache-to type=local,dest=home/shared ctx >out 2>log
+contains log 'cache-to home/shared: [0-9]+ step'
+same 54321:54321 "$(find home/shared -printf '%U:%G\n' | sort -u)"
+as_user 666 env MSB_ROOT="$work/home/second" bash -euc 'msb load && msb build -t mine \
+    --cache-from type=local,src=home/shared --target 1 ctx' <base.tar >out 2>log
+contains log CACHED
+as_user 666 env MSB_ROOT="$work/home/second" msb cp image:mine:/owner - | tar -xO >out
+same 5:6 "$(cat out)"
+as_user 666 env MSB_ROOT="$work/home/second" msb fsck >out
+
 it "builds from standard input and from a repository"
 cp -a ctx home/repository
 # shellcheck disable=SC2016 # expanded inside

@@ -217,6 +217,34 @@ build -t app --cache-from type=local,src=cut
 same 0 "$(steps 1)"
 same "$wanted" "$(id_of app)"
 
+it "loses nothing to two builders at once"
+to=type=registry,ref=$registry/cache:two
+for name in left right; do
+    printf 'FROM busybox\nRUN echo %s >/%s\n' "$name" "$name" >"ctx/Dockerfile-$name"
+    second "$name-store"
+done
+for name in left right; do
+    MSB_ROOT=$work/$name-store spawn msb build -q -f "ctx/Dockerfile-$name" --cache-to "$to" ctx \
+        >"$name.id" 2>"$name.log"
+done
+wait "${children[@]: -2}"
+second both-store
+for name in left right; do
+    build --cache-from "$to" -f "$work/ctx/Dockerfile-$name"
+    steps 2
+done >hits
+(($(grep -c 1 hits) >= 1)) || fail "neither came"
+# Whose manifest was not the last one sends again what is missing.
+for name in left right; do
+    MSB_ROOT=$work/$name-store msb build -q -f "ctx/Dockerfile-$name" --cache-to "$to" ctx >out
+done
+second all-store
+for name in left right; do
+    build -q --cache-from "$to" -f "$work/ctx/Dockerfile-$name"
+    same 1 "$(steps 2)"
+    same "$(cat "$name.id")" "$(cat out)"
+done
+
 it "takes no image for a cache, and puts none in an image's place"
 export MSB_ROOT=$first
 msb tag app "$registry/app:v1"
