@@ -194,14 +194,6 @@ void dircache_put(struct dircache *cache, struct cached_dir *dir)
 	pthread_mutex_unlock(&cache->lock);
 }
 
-struct cached_dir *dircache_share(struct dircache *cache, struct cached_dir *dir)
-{
-	pthread_mutex_lock(&cache->lock);
-	dir->users++;
-	pthread_mutex_unlock(&cache->lock);
-	return dir;
-}
-
 static struct known_location *locations_of(struct dircache *cache, struct cached_dir *dir)
 {
 	struct known_location *locations;

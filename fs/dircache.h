@@ -33,8 +33,6 @@ DEFINE_AUTO(struct dircache, dircache_free)
 int dircache_get(struct dircache *cache, const struct msb_digest *object, struct cached_dir **ret,
 		 struct msb_error *err);
 void dircache_put(struct dircache *cache, struct cached_dir *dir); /* NULL is fine */
-/* One more user of a directory in use. */
-struct cached_dir *dircache_share(struct dircache *cache, struct cached_dir *dir);
 
 /* Gives back what is not in use, but for a small part, and the memory to the system. */
 void dircache_trim(struct dircache *cache);
