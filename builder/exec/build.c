@@ -13,6 +13,7 @@
 #include "live_log.h"
 #include "path.h"
 #include "reference.h"
+#include "rights.h"
 #include "sandbox.h"
 #include "secrets.h"
 
@@ -253,6 +254,9 @@ static int prepare(struct build *build, struct msb_error *err)
 		r = build_plan(build, err);
 	if (r >= 0)
 		r = build_check(build, false, err);
+	if (r < 0)
+		return r;
+	r = rights_check(build, err);
 	if (r < 0)
 		return r;
 	set_network(build);

@@ -41,6 +41,8 @@ struct msb_build_options {
 					and outputs are for the last one */
 	const char *const *annotations; /* "[manifest:]NAME=VALUE", of the images' manifests */
 	const char *const *ulimits;     /* of RUN: "NAME=SOFT[:HARD]" */
+	const char *const *allowed;     /* "security.insecure", "network.host": what RUN may ask
+					   for; others mean nothing here */
 	const char *shm_size;           /* of RUN: "64m"; NULL: that */
 	const char *timestamp; /* seconds since 1970 that the images are made at; NULL: what
 				  SOURCE_DATE_EPOCH says, else now */

@@ -35,6 +35,7 @@ enum {
 	KEY_TIMESTAMP,
 	KEY_ULIMIT,
 	KEY_SHM_SIZE,
+	KEY_ALLOW,
 	KEY_CHECK,
 	KEY_CALL,
 	KEY_CACHE_FROM,
@@ -82,6 +83,9 @@ static const struct argp_option build_options[] = {
 	{"pull", KEY_PULL, "BOOL", OPTION_ARG_OPTIONAL,
 	 "Ask for newer base images; otherwise those that are here will do"},
 	{"network", KEY_NETWORK, "MODE", 0, "Of RUN: default, host or none"},
+	{"allow", KEY_ALLOW, "RIGHT", 0,
+	 "Let RUN have it: security.insecure for --security=insecure, network.host for "
+	 "--network=host"},
 	{"platform", KEY_PLATFORM, "OS/ARCH", 0, "Build for this platform"},
 	{"secret", KEY_SECRET, "id=NAME[,src=FILE]", 0, "Lend a file or variable to RUN --mount"},
 	{"ssh", KEY_SSH, "NAME[=SOCKET]", 0, "Lend an agent's socket to RUN --mount; default"},
@@ -132,7 +136,6 @@ static const struct argp_option build_options[] = {
 	{"sbom", KEY_ACCEPTED, "VALUE", OPTION_HIDDEN | OPTION_ARG_OPTIONAL, NULL},
 	ACCEPTED("attest", KEY_ACCEPTED, "VALUE"),
 	ACCEPTED("builder", KEY_ACCEPTED, "VALUE"),
-	ACCEPTED("allow", KEY_ACCEPTED, "VALUE"),
 
 	REFUSED("push", KEY_REFUSED, OPTION_ARG_OPTIONAL),
 	REFUSED("policy", KEY_REFUSED + 5, 0),
@@ -153,6 +156,7 @@ struct build {
 	struct msb_build_options options;
 	struct words tags, build_args, labels, no_cache_filter, operands;
 	struct words secrets, agents, hosts, outputs, targets, annotations, contexts, ulimits;
+	struct words allowed;
 	struct words failure_outputs;
 	struct words cache_from, cache_to;
 	enum progress_mode mode;
@@ -178,6 +182,7 @@ static void build_done(struct build *build)
 	words_done(&build->annotations);
 	words_done(&build->contexts);
 	words_done(&build->ulimits);
+	words_done(&build->allowed);
 }
 
 static enum progress_mode parse_progress(const char *how, struct argp_state *state)
@@ -216,12 +221,12 @@ static size_t parse_jobs(const char *text, struct argp_state *state)
 }
 
 /* "a,b" and several of the option are the same. Returns 0 or ENOMEM. */
-static error_t add_stages(struct words *words, char *list)
+static error_t add_each(struct words *words, char *list)
 {
 	char *rest = NULL;
 
-	for (char *stage = strtok_r(list, ",", &rest); stage; stage = strtok_r(NULL, ",", &rest))
-		if (words_add(words, stage) < 0)
+	for (char *word = strtok_r(list, ",", &rest); word; word = strtok_r(NULL, ",", &rest))
+		if (words_add(words, word) < 0)
 			return ENOMEM;
 	return 0;
 }
@@ -299,6 +304,8 @@ static error_t parse_list(int key, char *arg, struct argp_state *state)
 		return words_add(&build->targets, arg) < 0 ? ENOMEM : 0;
 	case KEY_ULIMIT:
 		return words_add(&build->ulimits, arg) < 0 ? ENOMEM : 0;
+	case KEY_ALLOW:
+		return add_each(&build->allowed, arg);
 	case KEY_BUILD_CONTEXT:
 		return words_add(&build->contexts, arg) < 0 ? ENOMEM : 0;
 	case KEY_ANNOTATION:
@@ -314,7 +321,7 @@ static error_t parse_list(int key, char *arg, struct argp_state *state)
 	case KEY_ADD_HOST:
 		return words_add(&build->hosts, arg) < 0 ? ENOMEM : 0;
 	case KEY_NO_CACHE_FILTER:
-		return add_stages(&build->no_cache_filter, arg);
+		return add_each(&build->no_cache_filter, arg);
 	case ARGP_KEY_ARGS:
 		operands_take(state, &build->operands);
 		return 0;
@@ -413,6 +420,7 @@ int run_build(struct session *session, int argc, char **argv)
 		wanted.options.ulimits = wanted.ulimits.items;
 		wanted.options.cache_from = wanted.cache_from.items;
 		wanted.options.cache_to = wanted.cache_to.items;
+		wanted.options.allowed = wanted.allowed.items;
 		wanted.options.targets = wanted.targets.items;
 		wanted.options.annotations = wanted.annotations.items;
 		wanted.report.tags = &wanted.tags;
