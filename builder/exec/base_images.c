@@ -4,6 +4,7 @@
 
 #include "base_images.h"
 #include "buffer.h"
+#include "platform.h"
 #include "reference.h"
 #include "registry.h"
 
@@ -18,6 +19,7 @@ static void base_image_free(struct base_image *base)
 	if (!base)
 		return;
 	free(base->reference);
+	free(base->platform);
 	msb_images_free(base->record, 1);
 	image_done(&base->image);
 	free(base);
@@ -48,9 +50,18 @@ static bool can_pull(const struct base_images *images, const char *reference)
 	       reference_normalize(reference, &name, NULL) >= 0;
 }
 
-static int pull(struct base_images *images, const char *reference, struct msb_error *err)
+/* This machine's own is what nobody has to ask for: an image that is no index is then taken as it
+ * is. */
+static int pull(struct base_images *images, const char *reference, const struct platform *platform,
+		struct msb_error *err)
 {
-	const struct msb_pull_options options = {.name = reference};
+	const struct platform here = platform_here();
+	char text[PLATFORM_TEXT];
+	bool is_own = platform_fits(&here, platform->os, platform->architecture, NULL);
+	const struct msb_pull_options options = {
+		.name = reference,
+		.platform = is_own ? NULL : platform_format(platform, text),
+	};
 	struct msb_pull_result result;
 
 	return image_pull(images->source.writer, &options, tell_pull, images, &result, err);
@@ -66,41 +77,75 @@ static int not_here(const char *reference, int code, const struct msb_error *why
 }
 
 /* The image's record, fetched where it is missing, or in any case where the build says so. */
-static int find_record(struct base_images *images, const char *reference, struct msb_image **ret,
+static int find_record(struct base_images *images, const char *reference,
+		       const struct platform *platform, struct msb_image **ret,
 		       struct msb_error *err)
 {
 	struct msb_error why = {0};
 	int r;
 
 	if (images->source.pull && can_pull(images, reference)) {
-		r = pull(images, reference, err);
+		r = pull(images, reference, platform, err);
 		if (r < 0)
 			return r;
 	}
 	r = image_find(images->source.store, reference, ret, err);
 	if (r != -ENOENT || !can_pull(images, reference))
 		return r;
-	r = pull(images, reference, &why);
+	r = pull(images, reference, platform, &why);
 	return r < 0 ? not_here(reference, r, &why, err)
 		     : image_find(images->source.store, reference, ret, err);
 }
 
-static int look_up(struct base_images *images, const char *reference, struct base_image **ret,
-		   struct msb_error *err)
+static int read_image(struct base_images *images, struct base_image *base, struct msb_error *err)
+{
+	return image_get(images->source.store, base->record, &base->image, err);
+}
+
+static bool fits(const struct base_image *base, const struct platform *platform)
+{
+	return platform_fits(platform, base->image.os, base->image.architecture,
+			     base->image.variant);
+}
+
+/* The name may have been given to the image of another machine, by an earlier build for that. */
+static int look_again(struct base_images *images, struct base_image *base,
+		      const struct platform *platform, struct msb_error *err)
+{
+	struct msb_image *record;
+	int r;
+
+	if (!can_pull(images, base->reference) || pull(images, base->reference, platform, NULL) < 0)
+		return 0;
+	r = image_find(images->source.store, base->reference, &record, err);
+	if (r < 0)
+		return r;
+	msb_images_free(base->record, 1);
+	base->record = record;
+	image_done(&base->image);
+	base->image = (struct image){0};
+	return read_image(images, base, err);
+}
+
+static int look_up(struct base_images *images, const char *reference,
+		   const struct platform *platform, struct base_image **ret, struct msb_error *err)
 {
 	AUTO(base_image_freep) struct base_image *base = calloc(1, sizeof(*base));
 	struct base_image **items;
+	char text[PLATFORM_TEXT];
 	int r;
 
 	if (!base)
 		return msb_error_memory(err);
 	base->reference = strdup(reference);
-	if (!base->reference)
+	base->platform = strdup(platform_format(platform, text));
+	if (!base->reference || !base->platform)
 		return msb_error_memory(err);
-	r = find_record(images, reference, &base->record, err);
-	if (r < 0)
-		return r;
-	r = image_get(images->source.store, base->record, &base->image, err);
+	r = find_record(images, reference, platform, &base->record, err);
+	if (r >= 0)
+		r = read_image(images, base, err);
+	if (r >= 0 && !fits(base, platform))
+		r = look_again(images, base, platform, err);
 	if (r < 0)
 		return r;
 	items = reallocarray(images->items, images->count + 1, sizeof(struct base_image *));
@@ -112,18 +157,24 @@ static int look_up(struct base_images *images, const char *reference, struct bas
 	return 0;
 }
 
-int base_images_get(struct base_images *images, const char *reference,
+int base_images_get(struct base_images *images, const char *reference, const char *platform,
 		    const struct base_image **ret, struct msb_error *err)
 {
 	struct base_image *found = NULL;
-	int r = 0;
+	struct platform wanted;
+	char text[PLATFORM_TEXT];
+	int r = platform_parse(platform, &wanted, err);
 
+	if (r < 0)
+		return r;
+	platform_format(&wanted, text);
 	pthread_mutex_lock(&images->lock);
 	for (size_t i = 0; i < images->count && !found; i++)
-		if (strcmp(images->items[i]->reference, reference) == 0)
+		if (strcmp(images->items[i]->reference, reference) == 0 &&
+		    strcmp(images->items[i]->platform, text) == 0)
 			found = images->items[i];
 	if (!found)
-		r = look_up(images, reference, &found, err);
+		r = look_up(images, reference, &wanted, &found, err);
 	pthread_mutex_unlock(&images->lock);
 	if (r >= 0)
 		*ret = found;

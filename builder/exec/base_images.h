@@ -15,6 +15,7 @@
 
 struct base_image {
 	char *reference; /* as written */
+	char *platform;  /* that it was asked for */
 	struct msb_image *record;
 	struct image image;
 };
@@ -34,9 +35,10 @@ struct base_images {
 };
 
 void base_images_init(struct base_images *images, const struct base_image_source *source);
-/* An image that is not in the store is fetched from its registry; others wait meanwhile. *ret is
- * borrowed and stays valid until done. */
-int base_images_get(struct base_images *images, const char *reference,
+/* An image that is not in the store, or there for another machine only, is fetched from its
+ * registry; others wait meanwhile. Where the registry has none for that machine, what is in the
+ * store will do. *ret is borrowed and stays valid until done. */
+int base_images_get(struct base_images *images, const char *reference, const char *platform,
 		    const struct base_image **ret, struct msb_error *err);
 void base_images_done(struct base_images *images);
 

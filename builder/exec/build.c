@@ -3,7 +3,6 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/utsname.h>
 #include <unistd.h>
 
 #include "annotations.h"
@@ -12,6 +11,7 @@
 #include "io.h"
 #include "live_log.h"
 #include "path.h"
+#include "platforms.h"
 #include "reference.h"
 #include "rights.h"
 #include "sandbox.h"
@@ -24,9 +24,8 @@ static int base_config(void *context, const char *reference, const char *platfor
 {
 	struct build *build = context;
 	const struct base_image *image;
-	int r = base_images_get(&build->images, reference, &image, err);
+	int r = base_images_get(&build->images, reference, platform, &image, err);
 
-	(void)platform;
 	if (build->only_looks && r < 0 && r != -ENOMEM)
 		return 0;
 	if (r < 0)
@@ -66,45 +65,25 @@ static int copy_list(const char *const *given, struct strlist *ret)
 	return r;
 }
 
-/* This machine as OCI names it. Owned; NULL: no memory. */
-static char *own_platform(void)
-{
-	static const char *const names[][2] = {
-		{"x86_64", "amd64"},
-		{"aarch64", "arm64"},
-		{"armv7l", "arm/v7"},
-		{"i686", "386"},
-	};
-	struct utsname host;
-	const char *machine;
-
-	uname(&host);
-	machine = host.machine;
-	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++)
-		if (strcmp(machine, names[i][0]) == 0)
-			machine = names[i][1];
-	return buffer_format("linux/%s", machine);
-}
-
 int build_plan(struct build *build, struct msb_error *err)
 {
 	const struct msb_build_options *options = build->options;
 	int r;
 
-	build->platform = own_platform();
-	if (!build->platform || resolve_build_args(options->build_args, &build->build_args) < 0 ||
+	int r = platforms_read(build, err);
+
+	if (r < 0)
+		return r;
+	if (resolve_build_args(options->build_args, &build->build_args) < 0 ||
 	    copy_list(options->labels, &build->labels) < 0)
 		return msb_error_memory(err);
-	if (options->platform && strcmp(options->platform, build->platform) != 0)
-		return msb_error_say(err, EOPNOTSUPP,
-				     "platform '%s' cannot be built here: this machine is %s",
-				     options->platform, build->platform);
 	build->inputs = (struct plan_inputs){
 		.dockerfile = build->dockerfile,
 		.build_args = &build->build_args,
 		.targets = options->targets,
 		.labels = &build->labels,
 		.platform = build->platform,
+		.build_platform = build->own_platform,
 		.image_config = base_config,
 		.named = find_named,
 		.context = build,
@@ -257,6 +236,8 @@ static int prepare(struct build *build, struct msb_error *err)
 	if (r < 0)
 		return r;
 	r = rights_check(build, err);
+	if (r >= 0)
+		r = platforms_check(build, err);
 	if (r < 0)
 		return r;
 	set_network(build);
@@ -281,6 +262,7 @@ void build_done(struct build *build)
 	strlist_done(&build->build_args);
 	strlist_done(&build->labels);
 	free(build->platform);
+	free(build->own_platform);
 	layer_digests_free(build->digests);
 	base_mount_free(build->mount);
 	origin_done(&build->origin);

@@ -24,11 +24,11 @@ static int find_base(void *context, const char *reference, const char *platform,
 	const struct base_image *image;
 	int r = named_contexts_find(&build->named, reference, &named, err);
 
-	(void)platform;
 	if (r == 1 && named.kind == SOURCE_NAMED)
 		return 0;
 	if (r >= 0)
-		r = base_images_get(&build->images, r ? named.image : reference, &image, err);
+		r = base_images_get(&build->images, r ? named.image : reference, platform, &image,
+				    err);
 	free(named.image);
 	if (r < 0)
 		return r == -ENOMEM ? r : 0;
@@ -46,6 +46,7 @@ int build_check(struct build *build, bool all_stages, struct msb_error *err)
 		.build_args = &build->build_args,
 		.plan = all_stages ? NULL : build->plan,
 		.platform = build->platform,
+		.build_platform = build->own_platform,
 		.base = find_base,
 		.context = build,
 	};

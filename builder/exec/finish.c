@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "internal.h"
+#include "platforms.h"
 #include "reference.h"
 
 /* The layers of the image, lowest first: the base image's as they are on record, then our own. */
@@ -28,7 +29,8 @@ static int bottom_of(struct build *build, const struct stage_run *stage,
 	*ret = NULL;
 	if (stage->plan->base.kind != SOURCE_IMAGE)
 		return 0;
-	return base_images_get(&build->images, stage->plan->base.image, ret, err);
+	return base_images_get(&build->images, stage->plan->base.image,
+			       platforms_of_stage(build, stage->plan), ret, err);
 }
 
 /* Each layer of the base, found by the tree below it and its diff ID. */
@@ -164,6 +166,9 @@ static int publish_target(struct build *build, size_t index, struct msb_build_ta
 
 	ret->tree = stage->tree;
 	r = collect_layers(build, stage, &ret->tree, &layers, err);
+	if (r < 0)
+		return r;
+	r = platforms_name(build, stage->plan, &stage->image, err);
 	if (r < 0)
 		return r;
 	ret->label = strdup(stage->plan->label);

@@ -56,7 +56,7 @@ struct build {
 	char *dockerfile_text;
 	struct plan_inputs inputs;
 	struct strlist build_args, labels; /* of the inputs, as is the platform */
-	char *platform;                    /* this machine's; owned */
+	char *platform, *own_platform;     /* what is built for, this machine's; owned */
 	bool only_looks;                   /* nothing will be built: base images may be missing */
 	struct plan *plan;
 	struct lint *lint; /* of the stages that are wanted */

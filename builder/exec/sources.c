@@ -1,5 +1,6 @@
 /* Where COPY, ADD and RUN --mount look paths up: the context, a stage, an image. */
 #include "internal.h"
+#include "platforms.h"
 #include "selection.h"
 
 static void set_origin(const struct origin *origin, struct selection_source *ret)
@@ -28,7 +29,8 @@ int source_find(struct step_run *run, const struct source *from, struct selectio
 		ret->tree = &build->stages[from->stage].tree;
 		break;
 	case SOURCE_IMAGE:
-		r = base_images_get(&build->images, from->image, &image, err);
+		r = base_images_get(&build->images, from->image,
+				    platforms_of_stage(build, run->stage->plan), &image, err);
 		if (r >= 0)
 			ret->tree = &image->record->tree;
 		break;

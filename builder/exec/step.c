@@ -6,6 +6,7 @@
 #include "explain_step.h"
 #include "internal.h"
 #include "io.h"
+#include "platforms.h"
 
 static struct msb_event event_of(const struct step_run *run, enum msb_event_kind kind)
 {
@@ -228,7 +229,8 @@ static int inherit_history(struct step_run *run, struct msb_error *err)
 			memcpy(stage->layers, other->layers, size);
 		stage->layer_count = other->layer_count;
 	} else {
-		r = base_images_get(&run->build->images, base->image, &image, err);
+		r = base_images_get(&run->build->images, base->image,
+				    platforms_of_stage(run->build, run->stage->plan), &image, err);
 		if (r < 0)
 			return r;
 		from = &image->image;

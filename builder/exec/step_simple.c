@@ -6,6 +6,7 @@
 #include "directories.h"
 #include "internal.h"
 #include "io.h"
+#include "platforms.h"
 #include "selection.h"
 
 static int empty_tree(struct step_run *run, struct msb_error *err)
@@ -59,7 +60,8 @@ static int execute_from(struct step_run *run, struct msb_error *err)
 		run->after = run->build->stages[base->stage].tree;
 		break;
 	case SOURCE_IMAGE:
-		r = base_images_get(&run->build->images, base->image, &image, err);
+		r = base_images_get(&run->build->images, base->image,
+				    platforms_of_stage(run->build, run->stage->plan), &image, err);
 		if (r >= 0)
 			run->after = image->record->tree;
 		break;

@@ -199,7 +199,8 @@ static int read_globals(struct linter *linter, struct msb_error *err)
 {
 	struct plan_inputs inputs = {.dockerfile = linter->file,
 				     .build_args = linter->inputs->build_args,
-				     .platform = linter->inputs->platform};
+				     .platform = linter->inputs->platform,
+				     .build_platform = linter->inputs->build_platform};
 	int r = scope_read_globals(&inputs, &linter->globals, err);
 
 	inputs.build_args = NULL;

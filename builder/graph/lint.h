@@ -43,6 +43,7 @@ struct lint_inputs {
 	const struct plan *plan;          /* only stages that it wants; NULL: all stages */
 	const struct ignore *ignore;      /* of the context; may be NULL */
 	const char *platform;             /* "linux/amd64"; NULL: none */
+	const char *build_platform;       /* what builds it; NULL: the same */
 	/* 1 and ret, which the caller releases; 0: not known; or a negative code. NULL: none is
 	 * known. Variables may then come from the image and count as defined. */
 	int (*base)(void *context, const char *reference, const char *platform,

@@ -127,8 +127,9 @@ static bool same_machine(const char *a, const char *b)
 {
 	size_t os = strcspn(a, "/"), length;
 
-	if (!a[os])
-		return strcmp(a, b) == 0;
+	if (!a[os]) /* an architecture alone */
+		return strncmp(b, "linux/", 6) == 0 && strncmp(a, b + 6, os) == 0 &&
+		       (!b[6 + os] || b[6 + os] == '/');
 	length = os + 1 + strcspn(a + os + 1, "/");
 	return strncmp(a, b, length) == 0 && (!b[length] || b[length] == '/');
 }

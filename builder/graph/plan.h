@@ -143,6 +143,7 @@ struct plan_inputs {
 	const char *const *targets;
 	const struct strlist *labels; /* --label NAME=VALUE, applied to each target's end */
 	const char *platform; /* "linux/amd64": BUILD… and TARGET… arguments; NULL: none of them */
+	const char *build_platform; /* of the BUILD… ones; NULL: the same */
 	/* The configuration of base image `reference`, only called for stages that are wanted.
 	 * Fills ret, which the caller releases. NULL: every base image is bare. */
 	int (*image_config)(void *context, const char *reference, const char *platform,

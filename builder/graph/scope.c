@@ -61,8 +61,9 @@ int scope_globals(struct planner *planner, struct msb_error *err)
 {
 	const char *const *targets = planner->inputs->targets;
 	const char *platform = planner->inputs->platform, *target = NULL;
+	const char *own = planner->inputs->build_platform;
 
-	if (platform && (set_platform(planner, "BUILD", platform) < 0 ||
+	if (platform && (set_platform(planner, "BUILD", own ? own : platform) < 0 ||
 			 set_platform(planner, "TARGET", platform) < 0))
 		return msb_error_memory(err);
 	for (; targets && *targets; targets++)

@@ -7,6 +7,7 @@
 #include "buffer.h"
 #include "image.h"
 #include "layer.h"
+#include "platform.h"
 
 /* Documents are small; what claims to be one and is larger is an attack. */
 #define DOCUMENT_MAX ((size_t)16 * 1024 * 1024)
@@ -51,17 +52,6 @@ int config_from_json(json_t *json, struct config *ret, struct msb_error *err);
 /* platform.c: this machine in OCI's words. */
 const char *platform_architecture(void);
 const char *platform_variant(void); /* "" for none */
-struct platform {
-	char os[32], architecture[32], variant[32]; /* variant "": none, or any */
-};
-#define PLATFORM_TEXT 100
-struct platform platform_here(void);
-/* "linux/arm/v7". -EINVAL. */
-int platform_parse(const char *text, struct platform *ret, struct msb_error *err);
-char *platform_format(const struct platform *platform, char text[PLATFORM_TEXT]);
-/* True when an image of that platform (NULL: not said) is one for the wanted machine. */
-bool platform_fits(const struct platform *wanted, const char *os, const char *architecture,
-		   const char *variant);
 
 /* manifest.c */
 #define MEDIA_MANIFEST     "application/vnd.oci.image.manifest.v1+json"

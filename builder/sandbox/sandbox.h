@@ -28,6 +28,11 @@ int sandbox_enter(struct msb_error *err);
  * none is found. The name is a constant string. */
 int sandbox_find_runtime(const char **ret_name, struct msb_error *err);
 
+/* True when programs for that architecture, in OCI's words, run on this machine: by itself, or by
+ * an emulator that binfmt_misc knows and that is found from any root. handlers: where that is
+ * mounted; NULL: where it always is. */
+bool sandbox_can_run(const char *handlers, const char *architecture);
+
 struct sandbox_overlay {
 	const char *const *lower; /* directories, uppermost first, NULL-terminated */
 	const char *upper;        /* empty directory, filled by what the command changes */

@@ -355,7 +355,7 @@ static void an_index_gives_the_image_for_the_wanted_machine(void **state)
 												 "")) "]}";
 	static const char *const cases[][2] = {
 		{"linux/amd64", "sha256:4"},   {"linux/x86_64", "sha256:4"},
-		{"linux/arm/v7", "sha256:3"},  {"linux/arm", "sha256:2"},
+		{"linux/arm/v7", "sha256:3"},  {"linux/arm", "sha256:3"},
 		{"windows/amd64", "sha256:5"}, {"linux/s390x", NULL},
 	};
 	json_auto_t *index = json_loads(text, 0, NULL);
@@ -376,6 +376,37 @@ static void an_index_gives_the_image_for_the_wanted_machine(void **state)
 		msb_digest_format(&chosen.digest, digest);
 		digest[8] = '\0';
 		assert_string_equal(digest, cases[i][1]);
+	}
+}
+
+static void a_platform_has_one_form(void **state)
+{
+	static const char *const cases[][2] = {
+		{"amd64", "linux/amd64"},
+		{"x86_64", "linux/amd64"},
+		{"Linux/AMD64", "linux/amd64"},
+		{"linux/amd64/v1", "linux/amd64"},
+		{"linux/amd64/v3", "linux/amd64/v3"},
+		{"arm64", "linux/arm64"},
+		{"linux/aarch64", "linux/arm64"},
+		{"linux/arm64/v8", "linux/arm64"},
+		{"linux/arm64/8", "linux/arm64"},
+		{"linux/arm64/v9", "linux/arm64/v9"},
+		{"arm", "linux/arm/v7"},
+		{"linux/arm", "linux/arm/v7"},
+		{"linux/arm/6", "linux/arm/v6"},
+		{"armhf", "linux/arm/v7"},
+		{"linux/armel", "linux/arm/v6"},
+		{"i386", "linux/386"},
+		{"linux/riscv64", "linux/riscv64"},
+	};
+	struct platform platform;
+	char text[PLATFORM_TEXT];
+	(void)state;
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		assert_int_equal(platform_parse(cases[i][0], &platform, NULL), 0);
+		assert_string_equal(platform_format(&platform, text), cases[i][1]);
 	}
 }
 
@@ -480,6 +511,7 @@ int main(void)
 		cmocka_unit_test(a_damaged_file_is_named_and_not_quoted),
 		cmocka_unit_test(what_is_kept_is_found_and_forgotten),
 		cmocka_unit_test(an_index_gives_the_image_for_the_wanted_machine),
+		cmocka_unit_test(a_platform_has_one_form),
 		cmocka_unit_test(what_is_no_platform_is_refused),
 		cmocka_unit_test(what_is_compressed_is_the_same_each_time_and_comes_back),
 	};

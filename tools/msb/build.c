@@ -273,7 +273,7 @@ static error_t parse_wish(int key, char *arg, struct argp_state *state)
 		return 0;
 	case KEY_PLATFORM:
 		if (strchr(arg, ','))
-			argp_error(state, "several platforms at once are not supported yet");
+			argp_error(state, "--platform: one at a time, so build once for each");
 		options->platform = arg;
 		return 0;
 	case KEY_JOBS:
