@@ -1,5 +1,6 @@
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
@@ -7,6 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "agent_relay.h"
 #include "cache_directory.h"
 #include "command_mounts.h"
 #include "internal.h"
@@ -289,21 +291,45 @@ static int attach_secret(struct command_mounts *mounts, struct command_root *roo
 	return mount->target ? attach_secret_file(mounts, root, index, mount, &secret, err) : 0;
 }
 
+static int relay_agent(struct command_mounts *mounts, const char *socket, const char *directory,
+		       const char *name, const struct run_mount *mount, struct msb_error *err)
+{
+	size_t count = mounts->agent_count;
+	struct agent_relay **grown = reallocarray(mounts->agents, count + 1, sizeof(*grown));
+	int r;
+
+	if (!grown)
+		return msb_error_memory(err);
+	mounts->agents = grown;
+	r = agent_relay_new(socket, directory, name, mount->uid, mount->gid, mount->mode,
+			    &grown[count], err);
+	mounts->agent_count += r >= 0;
+	return r;
+}
+
 static int attach_agent(struct command_mounts *mounts, struct command_root *root,
-			const char *const *agents, const struct run_mount *mount,
+			const char *const *agents, size_t index, const struct run_mount *mount,
 			struct msb_error *err)
 {
-	autofree char *place = NULL;
-	autofree char *socket = NULL;
+	autofree char *place = NULL, *socket = NULL, *directory = NULL, *file = NULL;
+	char name[32];
 	int r = agent_find(agents, mount->id, &socket, err);
 
 	if (r == -ENOENT && !mount->required)
 		return 0;
 	if (r >= 0)
+		r = secret_directory(root, &directory, err);
+	snprintf(name, sizeof(name), "%zu", index);
+	if (r >= 0)
+		r = relay_agent(mounts, socket, directory, name, mount, err);
+	if (r >= 0)
 		r = command_root_stub(root, mount->target, false, &place, err);
-	if (r >= 0 && strlist_set_env(&mounts->env, "SSH_AUTH_SOCK", mount->target) < 0)
-		r = msb_error_memory(err);
-	return r < 0 ? r : add_bind(mounts, steal(&socket), steal(&place), false, err);
+	if (r < 0)
+		return r;
+	file = path_join(directory, name);
+	if (!file || strlist_set_env(&mounts->env, "SSH_AUTH_SOCK", mount->target) < 0)
+		return msb_error_memory(err);
+	return add_bind(mounts, steal(&file), steal(&place), false, err);
 }
 
 /* msbfs is another process: it sees what was selected only when it is published. */
@@ -368,7 +394,7 @@ int command_mounts_attach(struct command_mounts *mounts, struct command_root *ro
 			r = attach_secret(mounts, root, options->secrets, i, mount, err);
 			break;
 		case MOUNT_SSH:
-			r = attach_agent(mounts, root, options->agents, mount, err);
+			r = attach_agent(mounts, root, options->agents, i, mount, err);
 			break;
 		}
 	}
@@ -385,6 +411,9 @@ void command_mounts_done(struct command_mounts *mounts)
 		free((void *)(uintptr_t)mounts->list[i].source);
 		free((void *)(uintptr_t)mounts->list[i].target);
 	}
+	for (size_t i = 0; i < mounts->agent_count; i++)
+		agent_relay_free(mounts->agents[i]);
+	free(mounts->agents);
 	for (size_t i = 0; i < mounts->lock_count; i++)
 		close(mounts->locks[i]);
 	free(mounts->list);

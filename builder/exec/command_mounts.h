@@ -17,6 +17,8 @@ struct command_mounts {
 	struct strlist overlays; /* mounted over writable binds */
 	int *locks;              /* of cache directories */
 	size_t lock_count;
+	struct agent_relay **agents; /* owned, as each of them */
+	size_t agent_count;
 };
 
 /*

@@ -2,7 +2,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
+#include <sys/stat.h>
 
 #include <msb/cleanup.h>
 
@@ -118,11 +118,12 @@ int agent_find(const char *const *agents, const char *id, char **ret, struct msb
 
 	for (; agents && *agents; agents++) {
 		const char *rest = *agents + length, *path;
+		struct stat status;
 
 		if (strncmp(*agents, id, length) != 0 || (*rest && *rest != '='))
 			continue;
 		path = *rest ? rest + 1 : getenv("SSH_AUTH_SOCK");
-		if (!path || access(path, F_OK) < 0)
+		if (!path || stat(path, &status) < 0 || !S_ISSOCK(status.st_mode))
 			return msb_error_say(err, EINVAL,
 					     "--ssh %s: no agent's socket there (is an ssh-agent "
 					     "running, and SSH_AUTH_SOCK set?)",
