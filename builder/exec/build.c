@@ -68,8 +68,6 @@ static int copy_list(const char *const *given, struct strlist *ret)
 int build_plan(struct build *build, struct msb_error *err)
 {
 	const struct msb_build_options *options = build->options;
-	int r;
-
 	int r = platforms_read(build, err);
 
 	if (r < 0)

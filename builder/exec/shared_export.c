@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "internal.h"
+#include "platforms.h"
 
 /* A bundle is closed when it is this large; a larger file is alone in its own. */
 #define BUNDLE_BYTES ((uint64_t)32 * 1024 * 1024)
@@ -164,7 +165,8 @@ static int leave_out_bases(struct export *export, struct msb_error *err)
 
 		if (!stage->wanted || stage->base.kind != SOURCE_IMAGE)
 			continue;
-		r = base_images_get(&build->images, stage->base.image, &image, err);
+		r = base_images_get(&build->images, stage->base.image,
+				    platforms_of_stage(build, stage), &image, err);
 		if (r >= 0)
 			r = see_tree(export, &image->record->tree, false, err);
 	}

@@ -69,6 +69,8 @@ apply_fn config_env, config_label, config_cmd, config_entrypoint, config_shell, 
 	config_workdir, config_volume, config_expose, config_stopsignal, config_healthcheck,
 	config_maintainer, config_onbuild;
 apply_fn copy_apply, run_apply, run_flags;
+/* Refuses flags that are wrong whatever the variables are: for stages that nobody wants. */
+int run_look(const struct instruction *instruction, struct msb_error *err);
 
 /* expand.c: a value in the stage's scope; ret is owned by the caller. */
 int expand(const struct site *site, const char *text, char **ret, struct msb_error *err);

@@ -27,6 +27,9 @@ struct draft {
 	struct run_mount *mount;
 	char *from; /* owned */
 	bool has_access, has_uid, has_gid, has_sharing, has_env;
+	bool only_looks; /* nobody will run it: no variable has a value, so where one stands
+			    anything may */
+	bool is_open;    /* only_looks: its kind is not known */
 };
 
 static void draft_done(struct draft *draft)
@@ -290,11 +293,17 @@ static int read_field(struct draft *draft, const char *field, struct msb_error *
 		return msb_error_say(err, EINVAL, "invalid field '%s' must be a key=value pair",
 				     field);
 	if (!equals)
-		return keys[i].read(draft, keys[i].name, NULL, err);
+		return draft->is_open ? 0 : keys[i].read(draft, keys[i].name, NULL, err);
 	if (keys[i].read == key_from && strchr(equals, '$') && strchr(equals, '$')[1])
 		return msb_error_say(err, EINVAL,
 				     "'from' doesn't support variable expansion, define alias "
 				     "stage instead");
+	if (draft->only_looks && strpbrk(equals, "$\\`'\"")) {
+		draft->is_open |= keys[i].read == key_type;
+		return 0;
+	}
+	if (draft->only_looks)
+		return draft->is_open ? 0 : keys[i].read(draft, keys[i].name, equals + 1, err);
 	r = expand(draft->site, equals + 1, &value, err);
 	return r < 0 ? r : keys[i].read(draft, keys[i].name, value, err);
 }
@@ -485,4 +494,18 @@ int mount_read(struct site *site, const char *text, struct run_mount *ret, struc
 	if (ret->kind == MOUNT_SECRET)
 		return settle_secret(&draft, err);
 	return ret->kind == MOUNT_SSH ? settle_ssh(&draft, err) : settle_tree(&draft, err);
+}
+
+int mount_look(const char *text, struct msb_error *err)
+{
+	struct run_mount mount = {0};
+	__attribute__((cleanup(draft_done))) struct draft draft = {.mount = &mount,
+								   .only_looks = true};
+	int r = read_fields(&draft, text, err);
+
+	free(mount.id);
+	free(mount.source);
+	free(mount.target);
+	free(mount.env);
+	return r;
 }

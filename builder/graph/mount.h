@@ -8,4 +8,7 @@
  * belongs to its step even when this fails. */
 int mount_read(struct site *site, const char *text, struct run_mount *ret, struct msb_error *err);
 
+/* Refuses what no value of a variable makes right: for stages that nobody wants. */
+int mount_look(const char *text, struct msb_error *err);
+
 #endif

@@ -6,17 +6,18 @@
 #include "internal.h"
 #include "mount.h"
 
-static int read_network(const struct site *site, struct msb_error *err)
+static int read_network(const struct instruction *instruction, enum run_network *ret,
+			struct msb_error *err)
 {
 	static const char *const names[] = {
 		[NETWORK_DEFAULT] = "default", [NETWORK_NONE] = "none", [NETWORK_HOST] = "host"};
-	const char *text = instruction_flag(site->instruction, "network");
+	const char *text = instruction_flag(instruction, "network");
 
 	if (!text)
 		return 0;
 	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++) {
 		if (strcmp(names[i], text) == 0) {
-			site->step->run.network = (enum run_network)i;
+			*ret = (enum run_network)i;
 			return 0;
 		}
 	}
@@ -24,16 +25,16 @@ static int read_network(const struct site *site, struct msb_error *err)
 			     text);
 }
 
-static int read_security(const struct site *site, struct msb_error *err)
+static int read_security(const struct instruction *instruction, bool *ret, struct msb_error *err)
 {
-	const char *text = instruction_flag(site->instruction, "security");
+	const char *text = instruction_flag(instruction, "security");
 
 	if (!text || strcmp(text, "sandbox") == 0)
 		return 0;
 	if (strcmp(text, "insecure") != 0)
 		return msb_error_say(err, EINVAL,
 				     "security '%s' is not valid (sandbox or insecure)", text);
-	site->step->run.insecure = true;
+	*ret = true;
 	return 0;
 }
 
@@ -41,10 +42,10 @@ int run_flags(struct site *site, struct msb_error *err)
 {
 	const struct instruction *instruction = site->instruction;
 	struct run_step *run = &site->step->run;
-	int r = read_network(site, err);
+	int r = read_network(instruction, &run->network, err);
 
 	if (r == 0)
-		r = read_security(site, err);
+		r = read_security(instruction, &run->insecure, err);
 	if (r < 0 || instruction->flag_count == 0)
 		return r;
 	run->mounts = calloc(instruction->flag_count, sizeof(*run->mounts));
@@ -54,5 +55,19 @@ int run_flags(struct site *site, struct msb_error *err)
 		if (strcmp(instruction->flags[i].name, "mount") == 0)
 			r = mount_read(site, instruction->flags[i].value,
 				       &run->mounts[run->mount_count++], err);
+	return r;
+}
+
+int run_look(const struct instruction *instruction, struct msb_error *err)
+{
+	enum run_network network;
+	bool insecure;
+	int r = read_network(instruction, &network, err);
+
+	if (r == 0)
+		r = read_security(instruction, &insecure, err);
+	for (size_t i = 0; r == 0 && i < instruction->flag_count; i++)
+		if (strcmp(instruction->flags[i].name, "mount") == 0)
+			r = mount_look(instruction->flags[i].value, err);
 	return r;
 }
