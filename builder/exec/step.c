@@ -255,7 +255,9 @@ static int execute(struct step_run *run, struct msb_step *record, struct cached_
 			r = shared_caches_find(&run->build->shared, &record->key, ret, err);
 		if (r >= 0) {
 			record->state = MSB_CACHED;
-			run->after = ret->tree;
+			/* Without a layer of its own nothing may change, not even the times
+			 * that an equal tree was found with. */
+			run->after = run->step->empty_layer ? run->before : ret->tree;
 			run->has_after = true;
 			return 0;
 		}
