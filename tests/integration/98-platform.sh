@@ -10,6 +10,7 @@ esac
 
 # with_handlers FOLDER COMMAND…: as on a machine where binfmt_misc has these and no others.
 with_handlers() {
+    # shellcheck disable=SC2016 # for the inner shell
     unshare --mount bash -c 'mount --bind "$0" /proc/sys/fs/binfmt_misc && exec "$@"' "$@"
 }
 

@@ -107,7 +107,10 @@ if grep -rlaF "$secret" "$MSB_ROOT"; then
 fi
 
 it "lends the agent by name"
-printf 'FROM busybox\nRUN --mount=type=ssh,id=mine,target=/agent,required test $SSH_AUTH_SOCK = /agent && ssh-add -l\n' >ctx/named
+cat >ctx/named <<'END'
+FROM busybox
+RUN --mount=type=ssh,id=mine,target=/agent,required test $SSH_AUTH_SOCK = /agent && ssh-add -l
+END
 build -f ctx/named --ssh mine="$work/agent"
 contains log 'key-of-the-test'
 exits 1 msb build --no-cache -f ctx/named --ssh default ctx

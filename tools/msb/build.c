@@ -63,8 +63,7 @@ static const struct argp_option build_options[] = {
 	{"target", KEY_TARGET, "STAGE", 0,
 	 "Build up to this stage, by name or number; several are built in one run"},
 	{"build-arg", KEY_BUILD_ARG, "NAME[=VALUE]", 0,
-	 "Set an ARG; from the environment "
-	 "without VALUE"},
+	 "Set an ARG; without VALUE as it is in the environment"},
 	{"build-context", KEY_BUILD_CONTEXT, "NAME=VALUE", 0,
 	 "Let a stage or image name stand for a directory, docker-image://REF or "
 	 "oci-layout://DIR[:TAG]"},
@@ -83,9 +82,7 @@ static const struct argp_option build_options[] = {
 	{"pull", KEY_PULL, "BOOL", OPTION_ARG_OPTIONAL,
 	 "Ask for newer base images; otherwise those that are here will do"},
 	{"network", KEY_NETWORK, "MODE", 0, "Of RUN: default, host or none"},
-	{"allow", KEY_ALLOW, "RIGHT", 0,
-	 "Let RUN have it: security.insecure for --security=insecure, network.host for "
-	 "--network=host"},
+	{"allow", KEY_ALLOW, "RIGHT", 0, "Grant security.insecure or network.host to RUN"},
 	{"platform", KEY_PLATFORM, "OS/ARCH", 0, "Build for this platform"},
 	{"secret", KEY_SECRET, "id=NAME[,src=FILE]", 0, "Lend a file or variable to RUN --mount"},
 	{"ssh", KEY_SSH, "NAME[=SOCKET]", 0, "Lend an agent's socket to RUN --mount; default"},
