@@ -104,3 +104,49 @@ contains log "InvalidBaseImagePlatform: Base image localhost:1/foreign was pulle
 printf 'FROM localhost:1/foreign\nRUN echo\n' >ctx/Dockerfile
 exits 1 with_handlers "$work/none" msb build ctx
 contains err "Dockerfile:2: commands for platform linux/$other"
+
+# --- With a registry that has the image for both machines ---
+
+port=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
+printf '%s\n' "version: 0.1" "log: {level: error}" "storage:" \
+    "  filesystem: {rootdirectory: $work/registry}" "http:" "  addr: 127.0.0.1:$port" >registry.yml
+spawn docker-registry serve registry.yml >registry.log 2>&1
+eventually curl -sf "http://127.0.0.1:$port/v2/" -o answer
+both=localhost:$port/both
+
+entries=()
+for machine in "$here" "$other"; do
+    # shellcheck disable=SC2016 # for the builder
+    printf 'FROM scratch\nARG TARGETARCH\nCOPY f-$TARGETARCH /is\n' >ctx/Dockerfile
+    echo "$machine" >"ctx/f-$machine"
+    build -t "$both:$machine" --platform "$machine"
+    msb push -q "$both:$machine" >out
+    curl -sf -H 'Accept: application/vnd.oci.image.manifest.v1+json' \
+        "http://127.0.0.1:$port/v2/both/manifests/$machine" >manifest
+    entries+=("{\"mediaType\":\"application/vnd.oci.image.manifest.v1+json\",\"size\":$(stat -c %s manifest),
+        \"digest\":\"sha256:$(sha256sum <manifest | cut -d' ' -f1)\",
+        \"platform\":{\"os\":\"linux\",\"architecture\":\"$machine\"}}")
+done
+echo "{\"schemaVersion\":2,\"mediaType\":\"application/vnd.oci.image.index.v1+json\",
+    \"manifests\":[${entries[0]},${entries[1]}]}" >index
+curl -sf -X PUT -H 'Content-Type: application/vnd.oci.image.index.v1+json' --data-binary @index \
+    "http://127.0.0.1:$port/v2/both/manifests/latest"
+
+it "takes the base image for the machine that is built for, whichever is in the store"
+export MSB_ROOT=$work/store-2
+printf 'FROM %s\nLABEL a=b\n' "$both" >ctx/Dockerfile
+for machine in "$here" "$other" "$here"; do
+    build -t heir --platform "$machine"
+    same "$machine" "$(msb cp heir:/is - | tar -xO)"
+    same "$machine" "$(said heir Architecture)"
+    lacks log InvalidBaseImagePlatform
+done
+
+it "takes it for both in one build"
+cat >ctx/Dockerfile <<END
+FROM --platform=\$BUILDPLATFORM $both AS own
+FROM $both
+COPY --from=own /is /own
+END
+build -t heir --platform "$other"
+same "$other $here" "$(msb cp heir:/is - | tar -xO) $(msb cp heir:/own - | tar -xO)"
