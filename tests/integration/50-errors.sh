@@ -41,6 +41,10 @@ printf 'FROM busybox\nCOPY absent /\n' | dockerfile
 build_refused 'Dockerfile:2.*absent.*not found'
 printf 'FROM busybox AS a\nFROM busybox\nCOPY --from=a /absent /\n' | dockerfile
 build_refused 'Dockerfile:3.*/absent.*not found'
+lacks err 'as the command left them'
+said=$(sed -n 's/.*msb cp \(.*\):PATH .*/\1/p' err) # what it tells to look at is there
+msb cp "$said:/bin/busybox" busybox.copy
+rm busybox.copy
 
 it "keeps '..' of a source inside the context"
 echo outside >outside

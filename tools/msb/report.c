@@ -143,19 +143,26 @@ static void put_text(const char *text)
 	}
 }
 
+/* Only a command that ran has left anything; any other step that failed has no tree of its own. */
 static void say_where(const struct msb_build_result *result, const char *stage)
 {
+	bool ran = result->exit_status != 0;
+	size_t step = ran ? result->failed_step : result->failed_step - 1;
 	long long build = (long long)result->build;
 
-	fprintf(stderr,
-		"the files are as the command left them: stages/%s of a mount (msb mount DIR), "
-		"or: ",
-		stage);
-	if (result->failed_step > 1)
-		fprintf(stderr, "msb diff %lld/%s@%zu %lld/%s@%zu, ", build, stage,
-			result->failed_step - 1, build, stage, result->failed_step);
-	fprintf(stderr, "msb cp %lld/%s@%zu:PATH .\n", build, stage, result->failed_step);
-	fputs("look inside with: msb debug\n", stderr);
+	if (step > 0)
+		fprintf(stderr,
+			"the files are as the %s left them: stages/%s of a mount (msb mount DIR), "
+			"or: ",
+			ran ? "command" : "step before", stage);
+	if (ran && step > 1)
+		fprintf(stderr, "msb diff %lld/%s@%zu %lld/%s@%zu, ", build, stage, step - 1, build,
+			stage, step);
+	if (step > 0)
+		fprintf(stderr,
+			"msb cp %lld/%s@%zu:PATH .\n"
+			"look inside with: msb debug\n",
+			build, stage, step);
 }
 
 /* The stage as the failed command left it, or as the last step did that had a tree. */
