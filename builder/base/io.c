@@ -156,11 +156,60 @@ int io_make_dirs(int dir, const char *path, mode_t mode, struct msb_error *err)
 	return 0;
 }
 
-static int remove_children(int parent, const char *name, dev_t device, struct msb_error *err)
+/* A directory at this depth is renamed to the top and removed from there: a command may have nested
+ * more of them than there are descriptors, or room on the stack. */
+#define REMOVE_DEPTH 128
+
+struct removal {
+	int top; /* the directory to be emptied */
+	dev_t device;
+	unsigned long moved; /* to the top, so far */
+};
+
+static int move_to_top(struct removal *removal, int parent, const char *name, struct msb_error *err)
+{
+	char moved[32];
+	int r;
+
+	do {
+		snprintf(moved, sizeof(moved), "deep-%lu", removal->moved++);
+		r = renameat2(parent, name, removal->top, moved, RENAME_NOREPLACE);
+	} while (r < 0 && errno == EEXIST);
+	return r < 0 ? msb_error_set(err, errno, "move '%s'", name) : 0;
+}
+
+static int remove_children(struct removal *removal, int parent, const char *name, unsigned depth,
+			   struct msb_error *err);
+
+static int remove_child(struct removal *removal, int parent, const char *name, unsigned depth,
+			struct msb_error *err)
+{
+	struct stat st;
+	int r;
+
+	if (fstatat(parent, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+		return msb_error_set(err, errno, "stat '%s'", name);
+	if (S_ISDIR(st.st_mode)) {
+		if (st.st_dev != removal->device)
+			return msb_error_say(err, EBUSY, "'%s' is a mount point", name);
+		if (depth == REMOVE_DEPTH)
+			return move_to_top(removal, parent, name, err);
+		r = remove_children(removal, parent, name, depth + 1, err);
+		if (r < 0)
+			return r;
+	}
+	if (unlinkat(parent, name, S_ISDIR(st.st_mode) ? AT_REMOVEDIR : 0) < 0)
+		return msb_error_set(err, errno, "remove '%s'", name);
+	return 0;
+}
+
+static int remove_children(struct removal *removal, int parent, const char *name, unsigned depth,
+			   struct msb_error *err)
 {
 	int fd = openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	autoclosedir DIR *dir = fd < 0 ? NULL : fdopendir(fd);
 	const struct dirent *entry;
+	int r = 0;
 
 	if (!dir) {
 		int kept = errno;
@@ -169,43 +218,36 @@ static int remove_children(int parent, const char *name, dev_t device, struct ms
 			close(fd);
 		return msb_error_set(err, kept, "open directory '%s'", name);
 	}
-	while (errno = 0, (entry = readdir(dir))) {
-		struct stat st;
-		int flags = 0;
-
-		if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
-			continue;
-		if (fstatat(dirfd(dir), entry->d_name, &st, AT_SYMLINK_NOFOLLOW) < 0)
-			return msb_error_set(err, errno, "stat '%s'", entry->d_name);
-		if (S_ISDIR(st.st_mode)) {
-			int r;
-
-			if (st.st_dev != device)
-				return msb_error_say(err, EBUSY, "'%s' is a mount point",
-						     entry->d_name);
-			r = remove_children(dirfd(dir), entry->d_name, device, err);
-			if (r < 0)
-				return r;
-			flags = AT_REMOVEDIR;
-		}
-		if (unlinkat(dirfd(dir), entry->d_name, flags) < 0)
-			return msb_error_set(err, errno, "remove '%s'", entry->d_name);
-	}
-	return errno ? msb_error_set(err, errno, "read directory '%s'", name) : 0;
+	while (r >= 0 && (errno = 0, entry = readdir(dir)))
+		if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
+			r = remove_child(removal, dirfd(dir), entry->d_name, depth, err);
+	if (r >= 0 && errno)
+		r = msb_error_set(err, errno, "read directory '%s'", name);
+	return r;
 }
 
 int io_remove_tree(int dir, const char *name, struct msb_error *err)
 {
+	autoclose int top = -1;
+	struct removal removal;
+	unsigned long moved;
 	struct stat st;
+	int r = 0;
 
 	if (fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
 		return errno == ENOENT ? 0 : msb_error_set(err, errno, "stat '%s'", name);
 	if (S_ISDIR(st.st_mode)) {
-		int r = remove_children(dir, name, st.st_dev, err);
-
-		if (r < 0)
-			return r;
+		top = openat(dir, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+		if (top < 0)
+			return msb_error_set(err, errno, "open directory '%s'", name);
+		removal = (struct removal){.top = top, .device = st.st_dev};
+		do {
+			moved = removal.moved;
+			r = remove_children(&removal, top, ".", 0, err);
+		} while (r >= 0 && removal.moved > moved);
 	}
+	if (r < 0)
+		return r;
 	if (unlinkat(dir, name, S_ISDIR(st.st_mode) ? AT_REMOVEDIR : 0) < 0)
 		return msb_error_set(err, errno, "remove '%s'", name);
 	return 0;

@@ -11,6 +11,7 @@
 
 #include "capture.h"
 #include "disk_entry.h"
+#include "io.h"
 #include "path.h"
 #include "strlist.h"
 
@@ -21,6 +22,10 @@ struct capture {
 	struct tree_edit *edit;
 	struct link_numbers *links;
 	struct strlist first_names; /* by link number, from 1 */
+	int upper;
+	/* Directories still to be gone through, and what each lies over. A list, because a
+	 * command can nest them deeper than a stack or a table of descriptors is. */
+	struct strlist todo, todo_lower;
 };
 
 /* The overlay's own attributes are trusted.*, or user.* when it was mounted in a user namespace.
@@ -54,8 +59,13 @@ static char *lower_path(int fd, const char *lower_dir, const char *name)
 	return path_join(lower_dir, name);
 }
 
-static int capture_directory(struct capture *capture, int dir, const char *path, const char *lower,
-			     struct msb_error *err);
+static int put_off(struct capture *capture, const char *path, const char *lower,
+		   struct msb_error *err)
+{
+	if (strlist_add(&capture->todo, path) < 0 || strlist_add(&capture->todo_lower, lower) < 0)
+		return msb_error_memory(err);
+	return 0;
+}
 
 static int put_directory(struct capture *capture, int fd, const char *path, const char *own_lower,
 			 const char *lower, struct msb_entry *entry, struct msb_error *err)
@@ -78,7 +88,7 @@ static int put_directory(struct capture *capture, int fd, const char *path, cons
 	r = edit_put(capture->edit, path, entry, err);
 	if (r >= 0 && opaque)
 		r = edit_clear(capture->edit, path, err);
-	return r < 0 ? r : capture_directory(capture, fd, path, lower, err);
+	return r < 0 ? r : put_off(capture, path, lower, err);
 }
 
 static int put_file(struct capture *capture, int dir, const char *name, int fd, const char *path,
@@ -166,17 +176,10 @@ static int capture_name(struct capture *capture, int dir, const char *name, cons
 	return edit_put(capture->edit, path, &entry, err);
 }
 
-static int read_names(int dir, struct strlist *ret, struct msb_error *err)
+static int read_names(DIR *stream, struct strlist *ret, struct msb_error *err)
 {
-	int copy = openat(dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	autoclosedir DIR *stream = copy < 0 ? NULL : fdopendir(copy);
 	const struct dirent *entry;
 
-	if (!stream) {
-		if (copy >= 0)
-			close(copy);
-		return msb_error_set(err, errno, "open a directory of the upper side");
-	}
 	while (errno = 0, (entry = readdir(stream))) {
 		if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
 			continue;
@@ -189,27 +192,70 @@ static int read_names(int dir, struct strlist *ret, struct msb_error *err)
 	return 0;
 }
 
-static int capture_directory(struct capture *capture, int dir, const char *path, const char *lower,
+static int open_upper(const struct capture *capture, const char *path, DIR **ret,
+		      struct msb_error *err)
+{
+	int fd = io_open_in_root(capture->upper, path[1] ? path + 1 : ".",
+				 O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
+
+	if (fd == -ENAMETOOLONG)
+		return msb_error_say(err, ENAMETOOLONG,
+				     "the command made a path of more than %d bytes, which no tree "
+				     "can hold: '%.60s...'",
+				     PATH_MAX - 1, path);
+	if (fd < 0)
+		return msb_error_set(err, fd, "open '%s' of the upper side", path);
+	*ret = fdopendir(fd);
+	if (!*ret) {
+		close(fd);
+		return msb_error_memory(err);
+	}
+	return 0;
+}
+
+/* Its subdirectories are put off. */
+static int capture_directory(struct capture *capture, const char *path, const char *lower,
 			     struct msb_error *err)
 {
+	autoclosedir DIR *stream = NULL;
 	autostrlist names = {0};
-	int r = read_names(dir, &names, err);
+	int r = open_upper(capture, path, &stream, err);
 
+	if (r >= 0)
+		r = read_names(stream, &names, err);
 	for (size_t i = 0; r >= 0 && i < names.count; i++)
-		r = capture_name(capture, dir, names.items[i], path, lower, err);
+		r = capture_name(capture, dirfd(stream), names.items[i], path, lower, err);
+	return r;
+}
+
+static int capture_all(struct capture *capture, struct msb_error *err)
+{
+	int r = put_off(capture, "/", "/", err);
+
+	while (r >= 0 && capture->todo.count > 0) {
+		size_t last = capture->todo.count - 1;
+		autofree char *path = strdup(capture->todo.items[last]);
+		autofree char *lower = strdup(capture->todo_lower.items[last]);
+
+		if (!path || !lower)
+			return msb_error_memory(err);
+		strlist_remove(&capture->todo, last);
+		strlist_remove(&capture->todo_lower, last);
+		r = capture_directory(capture, path, lower, err);
+	}
 	return r;
 }
 
 /* The merged root directory has the upper one's metadata. */
-static int capture_root(struct capture *capture, int upper, struct msb_error *err)
+static int capture_root(struct capture *capture, struct msb_error *err)
 {
 	struct msb_entry root, kept;
 	struct stat st;
 	int r;
 
-	if (fstat(upper, &st) < 0)
+	if (fstat(capture->upper, &st) < 0)
 		return msb_error_set(err, errno, "the upper directory");
-	r = disk_entry(upper, ".", &st, NULL, &root, err);
+	r = disk_entry(capture->upper, ".", &st, NULL, &root, err);
 	if (r >= 0)
 		r = edit_get(capture->base, "/", &kept, err);
 	if (r < 0)
@@ -225,12 +271,15 @@ static void capture_done(struct capture *capture)
 	tree_edit_free(capture->edit);
 	link_numbers_free(capture->links);
 	strlist_done(&capture->first_names);
+	strlist_done(&capture->todo);
+	strlist_done(&capture->todo_lower);
 }
 
 int capture_upper(struct msb_store *store, struct store_writer *writer, int upper,
 		  const struct msb_digest *base, struct msb_digest *ret, struct msb_error *err)
 {
-	AUTO(capture_done) struct capture capture = {.store = store, .writer = writer};
+	AUTO(capture_done)
+	struct capture capture = {.store = store, .writer = writer, .upper = upper};
 	int r;
 
 	capture.links = link_numbers_new();
@@ -240,8 +289,8 @@ int capture_upper(struct msb_store *store, struct store_writer *writer, int uppe
 	if (r >= 0)
 		r = tree_edit_new(store, base, &capture.edit, err);
 	if (r >= 0)
-		r = capture_root(&capture, upper, err);
+		r = capture_root(&capture, err);
 	if (r >= 0)
-		r = capture_directory(&capture, upper, "/", "/", err);
+		r = capture_all(&capture, err);
 	return r < 0 ? r : edit_commit(capture.edit, writer, ret, err);
 }

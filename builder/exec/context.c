@@ -31,7 +31,8 @@ struct context {
 	struct link_numbers *links;
 	struct learned *learned;
 	size_t learned_count, learned_capacity;
-	uint8_t *xattrs; /* of the file read last; owned */
+	uint8_t *xattrs;       /* of the file read last; owned */
+	char target[PATH_MAX]; /* of the link looked at last */
 	pthread_mutex_t lock;
 };
 
@@ -196,7 +197,6 @@ static int add_name(struct context *context, int dir, const char *path, const ch
 		    struct msb_error *err)
 {
 	autofree char *whole = malloc(strlen(path) + strlen(name) + 2);
-	char target[PATH_MAX];
 	struct msb_entry entry;
 	struct stat st;
 	bool ignored;
@@ -213,7 +213,7 @@ static int add_name(struct context *context, int dir, const char *path, const ch
 	ignored = ignore_match(context->ignore, whole + 1);
 	if (S_ISSOCK(st.st_mode) || (ignored && !S_ISDIR(st.st_mode)))
 		return 0;
-	r = disk_entry(dir, name, &st, target, &entry, err);
+	r = disk_entry(dir, name, &st, context->target, &entry, err);
 	if (r < 0)
 		return msb_error_prefix(err, r, "build context");
 	entry.uid = entry.gid = 0;

@@ -67,3 +67,22 @@ grep '^{' err | jq -r '.vertexes[]?.error // empty' >errors
 contains errors 'exit code: 1'
 same 1 "$(grep -vc '^{' err)"
 contains err '^msb: Dockerfile:2: '
+
+it "keeps directories nested deeper than descriptors or a stack last"
+cat >ctx/Dockerfile <<'DEEP'
+FROM busybox AS deep
+ARG DEPTH=1500
+RUN i=0; while [ $i -lt $DEPTH ]; do mkdir d; cd d; i=$((i + 1)); done; echo bottom > f
+FROM scratch
+COPY --from=deep --chown=1:2 /d /e
+DEEP
+(
+    ulimit -n 512
+    msb build -q -t deep ctx
+    same "" "$(ls "$MSB_ROOT/tmp")"
+    msb export image:deep >deep.tar
+    same "3003 1/2" "$(tar tvf deep.tar --numeric-owner | awk '/f$/ { print length($NF), $2 }')"
+    exits 1 msb build -q --build-arg DEPTH=2100 ctx
+    contains err 'keep what the command changed: .* more than 2048 levels'
+    same "" "$(ls "$MSB_ROOT/tmp")"
+)
