@@ -205,12 +205,30 @@ static bool wants_context(const struct plan *plan)
 	return wants(plan, STEP_COPY) || wants(plan, STEP_ADD) || wants(plan, STEP_RUN);
 }
 
+static int read_tags(struct build *build, struct msb_error *err)
+{
+	int r = 0;
+
+	for (const char *const *tag = build->options->tags; r >= 0 && tag && *tag; tag++) {
+		autofree char *name = NULL;
+
+		r = reference_normalize(*tag, &name, err);
+		if (r >= 0 && strchr(name, '@'))
+			return msb_error_say(err, EINVAL, "tag '%s': a digest cannot be given",
+					     *tag);
+		if (r >= 0 && strlist_add(&build->tags, name) < 0)
+			return msb_error_memory(err);
+	}
+	return r;
+}
+
 static int prepare(struct build *build, struct msb_error *err)
 {
 	const char *runtime;
-	int r;
+	int r = read_tags(build, err);
 
-	r = secrets_check(build->options->secrets, err);
+	if (r >= 0)
+		r = secrets_check(build->options->secrets, err);
 	if (r >= 0)
 		r = outputs_parse(build->options->outputs, &build->outputs, err);
 	if (r >= 0)
@@ -280,6 +298,7 @@ void build_done(struct build *build)
 	shared_caches_done(&build->shared);
 	limits_done(&build->limits);
 	strlist_done(&build->annotations);
+	strlist_done(&build->tags);
 	events_done(&build->events);
 	pthread_cond_destroy(&build->changed);
 	pthread_mutex_destroy(&build->lock);

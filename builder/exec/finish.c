@@ -116,23 +116,18 @@ static int collect_layers(struct build *build, struct stage_run *stage, struct m
 }
 
 static int set_names(struct build *build, const struct image *image, const struct layers *layers,
-		     const char *const *tags, struct msb_build_target *target,
-		     struct msb_error *err)
+		     char *const *tags, struct msb_build_target *target, struct msb_error *err)
 {
-	static const char *const untagged[] = {NULL};
+	static char *const untagged[] = {NULL};
 	int r = 0;
 
 	if (!tags)
 		tags = untagged;
 	do {
-		autofree char *name = NULL;
 		struct msb_image *record = NULL;
 
-		if (*tags)
-			r = reference_normalize(*tags, &name, err);
-		if (r >= 0)
-			r = image_put(build->writer, image, layers->items, &target->tree, name,
-				      &record, err);
+		r = image_put(build->writer, image, layers->items, &target->tree, *tags, &record,
+			      err);
 		if (r >= 0) {
 			target->image = record->id;
 			target->manifest = record->manifest;
@@ -160,7 +155,7 @@ static int publish_target(struct build *build, size_t index, struct msb_build_ta
 			  struct msb_error *err)
 {
 	struct stage_run *stage = &build->stages[index];
-	const char *const *tags = index == build->plan->target ? build->options->tags : NULL;
+	char *const *tags = index == build->plan->target ? build->tags.items : NULL;
 	AUTO(layers_done) struct layers layers = {0};
 	int r;
 
@@ -204,33 +199,18 @@ int build_publish(struct build *build, struct msb_error *err)
 	return r;
 }
 
-static int normalize_tags(const char *const *tags, struct strlist *ret, struct msb_error *err)
-{
-	int r = 0;
-
-	for (; r >= 0 && tags && *tags; tags++) {
-		autofree char *name = NULL;
-
-		r = reference_normalize(*tags, &name, err);
-		if (r >= 0 && strlist_add(ret, name) < 0)
-			r = msb_error_memory(err);
-	}
-	return r;
-}
-
 int build_export(struct build *build, struct msb_error *err)
 {
 	const struct msb_build_target *last =
 		&build->result->targets[build->result->target_count - 1];
 	const struct msb_image image = {
 		.id = last->image, .manifest = last->manifest, .tree = last->tree};
-	autostrlist tags = {0};
-	int r = normalize_tags(build->options->tags, &tags, err);
+	int r = 0;
 
 	for (size_t i = 0; r >= 0 && i < build->outputs.count; i++) {
 		const struct output *output = &build->outputs.items[i];
 
-		r = output_write(output, build->writer, &image, &tags, err);
+		r = output_write(output, build->writer, &image, &build->tags, err);
 		if (r < 0)
 			return msb_error_prefix(err, r, "--output %s", output->dest);
 		if (output->dest && strcmp(output->dest, "-") == 0)

@@ -71,6 +71,7 @@ struct build {
 	struct outputs outputs;
 	struct shared_caches shared;
 	struct strlist annotations;
+	struct strlist tags; /* normalized */
 	struct epoch epoch;
 	struct limits limits;
 

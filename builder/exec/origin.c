@@ -178,6 +178,13 @@ static int open_any(const char *text, bool keep_git_dir, struct msb_store *store
 	}
 	if (remote_is_url(text))
 		return open_url(text, store, writer, ret, err);
+	if (stat(text, &st) < 0)
+		return msb_error_set(err, errno, "build context '%s'", text);
+	if (!S_ISDIR(st.st_mode))
+		return msb_error_say(err, ENOTDIR,
+				     "build context '%s' is no directory; a Dockerfile is named "
+				     "with -f, its context is a directory",
+				     text);
 	ret->local = true;
 	ret->directory = strdup(text);
 	return ret->directory ? 0 : msb_error_memory(err);

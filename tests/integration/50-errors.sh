@@ -46,6 +46,14 @@ said=$(sed -n 's/.*msb cp \(.*\):PATH .*/\1/p' err) # what it tells to look at i
 msb cp "$said:/bin/busybox" busybox.copy
 rm busybox.copy
 
+it "refuses a context that is no directory, and names no image can have, before any step"
+printf 'FROM scratch\nCOPY Dockerfile /\n' | dockerfile
+refuses 1 "^msb: build context 'nowhere': No such file" msb build nowhere
+refuses 1 "^msb: build context 'ctx/Dockerfile' is no directory; " msb build ctx/Dockerfile
+refuses 1 "'a:b:c' is no image name: its tag is not valid" msb build -t a:b:c ctx
+refuses 1 "a digest cannot be given" \
+    msb build -t "a@sha256:$(printf '%064d' 0)" ctx
+
 it "keeps '..' of a source inside the context"
 echo outside >outside
 printf 'FROM busybox\nCOPY ../outside /\n' | dockerfile
