@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "command.h"
+#include "docker_words.h"
 #include "help.h"
 
 const struct command commands[] = {
@@ -40,7 +41,7 @@ const struct command commands[] = {
 	 run_image_import},
 	{"image prune", NULL, NULL, "Images", "Remove images without a name", run_image_prune},
 
-	{"du", NULL, NULL, "The store", "Show what takes how much room", run_du},
+	{"du", NULL, "df", "The store", "Show what takes how much room", run_du},
 	{"prune", NULL, NULL, "The store", "Remove what is wanted no more", run_prune},
 	{"cache ls", NULL, NULL, "The store", "List the directories of RUN --mount=type=cache",
 	 run_cache_ls},
@@ -58,9 +59,12 @@ const struct command commands[] = {
 
 static int wrong_command(const char *words, const char *family)
 {
-	const char *meant = help_nearest(words);
+	const char *instead = docker_words_instead(words);
+	const char *meant = instead ? NULL : help_nearest(words);
 
 	fprintf(stderr, "msb: '%s' is not a command", words);
+	if (instead)
+		fprintf(stderr, ": %s", instead);
 	if (meant)
 		fprintf(stderr, " (did you mean %s?)", meant);
 	fprintf(stderr, "\nTry 'msb %s%s'.\n", family ? family : "", family ? " --help" : "--help");
@@ -145,6 +149,9 @@ int main(int argc, char **argv)
 	setlocale(LC_CTYPE, "");
 	signal(SIGPIPE, SIG_DFL);
 	status = global_options(&session, argc, argv, &next);
+	if (status < 0 && next + 1 < argc && docker_words_skip(argv[next]) &&
+	    help_find(argv[next + 1]))
+		next++;
 	if (status >= 0) {
 		/* Said already. */
 	} else if (next >= argc) {
