@@ -10,7 +10,7 @@
 #include <strings.h>
 #include <time.h>
 
-#include <curl/curl.h>
+#include "libcurl.h"
 
 #define MOST_REDIRECTS 8
 #define LONGEST_HEADER ((size_t)16 * 1024)
@@ -41,14 +41,17 @@ struct transfer {
 
 static void init_library(void)
 {
-	curl_global_init(CURL_GLOBAL_DEFAULT);
+	libcurl.global_init(CURL_GLOBAL_DEFAULT);
 }
 
 int http_new(unsigned stall, struct http **ret, struct msb_error *err)
 {
 	static pthread_once_t once = PTHREAD_ONCE_INIT;
-	struct http *http = calloc(1, sizeof(*http));
+	int r = libcurl_load(err);
+	struct http *http = r < 0 ? NULL : calloc(1, sizeof(*http));
 
+	if (r < 0)
+		return r;
 	if (!http)
 		return msb_error_memory(err);
 	pthread_once(&once, init_library);
@@ -63,7 +66,7 @@ void http_free(struct http *http)
 	if (!http)
 		return;
 	for (size_t i = 0; i < http->idle_count; i++)
-		curl_easy_cleanup(http->idle[i]);
+		libcurl.easy_cleanup(http->idle[i]);
 	pthread_mutex_destroy(&http->lock);
 	free(http);
 }
@@ -86,19 +89,19 @@ static CURL *borrow_handle(struct http *http)
 	if (http->idle_count > 0)
 		handle = http->idle[--http->idle_count];
 	pthread_mutex_unlock(&http->lock);
-	return handle ? handle : curl_easy_init();
+	return handle ? handle : libcurl.easy_init();
 }
 
 static void return_handle(struct http *http, CURL *handle)
 {
-	curl_easy_reset(handle);
+	libcurl.easy_reset(handle);
 	pthread_mutex_lock(&http->lock);
 	if (http->idle_count < IDLE_MAX) {
 		http->idle[http->idle_count++] = handle;
 		handle = NULL;
 	}
 	pthread_mutex_unlock(&http->lock);
-	curl_easy_cleanup(handle);
+	libcurl.easy_cleanup(handle);
 }
 
 static void response_reset(struct http_response *response)
@@ -149,7 +152,7 @@ static const char *header_value(const char *line, size_t length, const char *nam
 static int64_t parse_date(const char *value, size_t length)
 {
 	autofree char *text = strndup(value, length);
-	time_t date = text ? curl_getdate(text, NULL) : -1;
+	time_t date = text ? libcurl.getdate(text, NULL) : -1;
 
 	return date > 0 ? date : 0;
 }
@@ -264,11 +267,11 @@ static int on_progress(void *context, curl_off_t a, curl_off_t b, curl_off_t c, 
 static struct curl_slist *make_headers(const struct strlist *headers, bool *ret_ok)
 {
 	/* No waiting for "100 Continue", which some servers never say. */
-	struct curl_slist *list = curl_slist_append(NULL, "Expect:");
+	struct curl_slist *list = libcurl.slist_append(NULL, "Expect:");
 
 	*ret_ok = list != NULL;
 	for (size_t i = 0; *ret_ok && headers && i < headers->count; i++) {
-		struct curl_slist *grown = curl_slist_append(list, headers->items[i]);
+		struct curl_slist *grown = libcurl.slist_append(list, headers->items[i]);
 
 		*ret_ok = grown != NULL;
 		list = grown ? grown : list;
@@ -280,31 +283,31 @@ static void set_protocols(CURL *handle, const struct http_request *request)
 {
 	bool tls = strncasecmp(request->url, "https:", 6) == 0;
 
-	curl_easy_setopt(handle, CURLOPT_PROTOCOLS_STR, "http,https");
-	curl_easy_setopt(handle, CURLOPT_REDIR_PROTOCOLS_STR,
-			 tls && !request->unverified ? "https" : "http,https");
-	curl_easy_setopt(handle, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
-	curl_easy_setopt(handle, CURLOPT_MAXREDIRS, (long)MOST_REDIRECTS);
+	libcurl.easy_setopt(handle, CURLOPT_PROTOCOLS_STR, "http,https");
+	libcurl.easy_setopt(handle, CURLOPT_REDIR_PROTOCOLS_STR,
+			    tls && !request->unverified ? "https" : "http,https");
+	libcurl.easy_setopt(handle, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
+	libcurl.easy_setopt(handle, CURLOPT_MAXREDIRS, (long)MOST_REDIRECTS);
 	if (request->ca)
-		curl_easy_setopt(handle, CURLOPT_CAINFO, request->ca);
+		libcurl.easy_setopt(handle, CURLOPT_CAINFO, request->ca);
 	if (request->unverified) {
-		curl_easy_setopt(handle, CURLOPT_SSL_VERIFYPEER, 0L);
-		curl_easy_setopt(handle, CURLOPT_SSL_VERIFYHOST, 0L);
+		libcurl.easy_setopt(handle, CURLOPT_SSL_VERIFYPEER, 0L);
+		libcurl.easy_setopt(handle, CURLOPT_SSL_VERIFYHOST, 0L);
 	}
 	if (request->direct)
-		curl_easy_setopt(handle, CURLOPT_PROXY, "");
+		libcurl.easy_setopt(handle, CURLOPT_PROXY, "");
 }
 
 /* A user's own ~/.netrc is never read: credentials come from one place. */
 static void set_credentials(CURL *handle, const struct http_request *request)
 {
 	if (request->bearer) {
-		curl_easy_setopt(handle, CURLOPT_HTTPAUTH, CURLAUTH_BEARER);
-		curl_easy_setopt(handle, CURLOPT_XOAUTH2_BEARER, request->bearer);
+		libcurl.easy_setopt(handle, CURLOPT_HTTPAUTH, CURLAUTH_BEARER);
+		libcurl.easy_setopt(handle, CURLOPT_XOAUTH2_BEARER, request->bearer);
 	} else if (request->user) {
-		curl_easy_setopt(handle, CURLOPT_HTTPAUTH, CURLAUTH_BASIC);
-		curl_easy_setopt(handle, CURLOPT_USERNAME, request->user);
-		curl_easy_setopt(handle, CURLOPT_PASSWORD, request->password);
+		libcurl.easy_setopt(handle, CURLOPT_HTTPAUTH, CURLAUTH_BASIC);
+		libcurl.easy_setopt(handle, CURLOPT_USERNAME, request->user);
+		libcurl.easy_setopt(handle, CURLOPT_PASSWORD, request->password);
 	}
 }
 
@@ -314,43 +317,44 @@ static void set_method(CURL *handle, const struct http_request *request)
 		     strcmp(request->method, "PUT") == 0 || strcmp(request->method, "PATCH") == 0;
 
 	if (strcmp(request->method, "HEAD") == 0) {
-		curl_easy_setopt(handle, CURLOPT_NOBODY, 1L);
+		libcurl.easy_setopt(handle, CURLOPT_NOBODY, 1L);
 	} else if (sends) {
-		curl_easy_setopt(handle, CURLOPT_UPLOAD, 1L);
-		curl_easy_setopt(handle, CURLOPT_INFILESIZE_LARGE, (curl_off_t)request->body_size);
+		libcurl.easy_setopt(handle, CURLOPT_UPLOAD, 1L);
+		libcurl.easy_setopt(handle, CURLOPT_INFILESIZE_LARGE,
+				    (curl_off_t)request->body_size);
 	}
 	/* Only what asks for something may be asked again elsewhere. */
 	if (!sends)
-		curl_easy_setopt(handle, CURLOPT_FOLLOWLOCATION, 1L);
+		libcurl.easy_setopt(handle, CURLOPT_FOLLOWLOCATION, 1L);
 	else
-		curl_easy_setopt(handle, CURLOPT_CUSTOMREQUEST, request->method);
+		libcurl.easy_setopt(handle, CURLOPT_CUSTOMREQUEST, request->method);
 }
 
 static void set_options(CURL *handle, struct transfer *transfer, struct curl_slist *headers)
 {
 	const struct http_request *request = transfer->request;
 
-	curl_easy_setopt(handle, CURLOPT_URL, request->url);
-	curl_easy_setopt(handle, CURLOPT_USERAGENT, "msb/" MSB_VERSION);
-	curl_easy_setopt(handle, CURLOPT_NOSIGNAL, 1L);
-	curl_easy_setopt(handle, CURLOPT_HTTPHEADER, headers);
-	curl_easy_setopt(handle, CURLOPT_ERRORBUFFER, transfer->message);
-	curl_easy_setopt(handle, CURLOPT_CONNECTTIMEOUT, CONNECT_TIME);
-	curl_easy_setopt(handle, CURLOPT_LOW_SPEED_LIMIT, SLOWEST);
+	libcurl.easy_setopt(handle, CURLOPT_URL, request->url);
+	libcurl.easy_setopt(handle, CURLOPT_USERAGENT, "msb/" MSB_VERSION);
+	libcurl.easy_setopt(handle, CURLOPT_NOSIGNAL, 1L);
+	libcurl.easy_setopt(handle, CURLOPT_HTTPHEADER, headers);
+	libcurl.easy_setopt(handle, CURLOPT_ERRORBUFFER, transfer->message);
+	libcurl.easy_setopt(handle, CURLOPT_CONNECTTIMEOUT, CONNECT_TIME);
+	libcurl.easy_setopt(handle, CURLOPT_LOW_SPEED_LIMIT, SLOWEST);
 	/* Who has received much may need a while before he says so. */
-	curl_easy_setopt(handle, CURLOPT_LOW_SPEED_TIME,
-			 (long)transfer->http->stall * (request->body ? 5 : 1));
-	curl_easy_setopt(handle, CURLOPT_BUFFERSIZE, PIECE);
-	curl_easy_setopt(handle, CURLOPT_UPLOAD_BUFFERSIZE, PIECE);
-	curl_easy_setopt(handle, CURLOPT_HEADERFUNCTION, on_header);
-	curl_easy_setopt(handle, CURLOPT_HEADERDATA, transfer);
-	curl_easy_setopt(handle, CURLOPT_WRITEFUNCTION, on_content);
-	curl_easy_setopt(handle, CURLOPT_WRITEDATA, transfer);
-	curl_easy_setopt(handle, CURLOPT_READFUNCTION, on_body);
-	curl_easy_setopt(handle, CURLOPT_READDATA, transfer);
-	curl_easy_setopt(handle, CURLOPT_NOPROGRESS, 0L);
-	curl_easy_setopt(handle, CURLOPT_XFERINFOFUNCTION, on_progress);
-	curl_easy_setopt(handle, CURLOPT_XFERINFODATA, transfer);
+	libcurl.easy_setopt(handle, CURLOPT_LOW_SPEED_TIME,
+			    (long)transfer->http->stall * (request->body ? 5 : 1));
+	libcurl.easy_setopt(handle, CURLOPT_BUFFERSIZE, PIECE);
+	libcurl.easy_setopt(handle, CURLOPT_UPLOAD_BUFFERSIZE, PIECE);
+	libcurl.easy_setopt(handle, CURLOPT_HEADERFUNCTION, on_header);
+	libcurl.easy_setopt(handle, CURLOPT_HEADERDATA, transfer);
+	libcurl.easy_setopt(handle, CURLOPT_WRITEFUNCTION, on_content);
+	libcurl.easy_setopt(handle, CURLOPT_WRITEDATA, transfer);
+	libcurl.easy_setopt(handle, CURLOPT_READFUNCTION, on_body);
+	libcurl.easy_setopt(handle, CURLOPT_READDATA, transfer);
+	libcurl.easy_setopt(handle, CURLOPT_NOPROGRESS, 0L);
+	libcurl.easy_setopt(handle, CURLOPT_XFERINFOFUNCTION, on_progress);
+	libcurl.easy_setopt(handle, CURLOPT_XFERINFODATA, transfer);
 	set_protocols(handle, request);
 	set_credentials(handle, request);
 	set_method(handle, request);
@@ -369,7 +373,7 @@ static CURLcode perform(CURL *handle)
 	sigpending(&pending);
 	had = sigismember(&pending, SIGPIPE);
 	pthread_sigmask(SIG_BLOCK, &pipe, &before);
-	code = curl_easy_perform(handle);
+	code = libcurl.easy_perform(handle);
 	if (!had)
 		while (sigtimedwait(&pipe, NULL, &now) == SIGPIPE)
 			;
@@ -437,7 +441,7 @@ static int explain(const struct transfer *transfer, CURLcode code, struct msb_er
 	default:
 		return msb_error_say(err, number, "%.*s: %s", length, url,
 				     *transfer->message ? transfer->message
-							: curl_easy_strerror(code));
+							: libcurl.easy_strerror(code));
 	}
 }
 
@@ -460,30 +464,37 @@ int http_send(struct http *http, const struct http_request *request, struct http
 		code = perform(handle);
 	}
 	return_handle(http, handle);
-	curl_slist_free_all(headers);
+	libcurl.slist_free_all(headers);
 	return code == CURLE_OK ? 0 : explain(&transfer, code, err);
 }
 
 char *http_escape(const char *text)
 {
-	char *escaped = curl_easy_escape(NULL, text, 0);
-	char *copy = escaped ? strdup(escaped) : NULL;
+	char *escaped, *copy;
 
-	curl_free(escaped);
+	if (libcurl_load(NULL) < 0)
+		return NULL;
+	escaped = libcurl.easy_escape(NULL, text, 0);
+	copy = escaped ? strdup(escaped) : NULL;
+
+	libcurl.free(escaped);
 	return copy;
 }
 
 char *http_resolve(const char *base, const char *location)
 {
-	CURLU *url = curl_url();
 	char *text = NULL, *copy = NULL;
+	CURLU *url;
 
-	if (url && curl_url_set(url, CURLUPART_URL, base, 0) == CURLUE_OK &&
-	    curl_url_set(url, CURLUPART_URL, location, 0) == CURLUE_OK &&
-	    curl_url_get(url, CURLUPART_URL, &text, 0) == CURLUE_OK &&
+	if (libcurl_load(NULL) < 0)
+		return NULL;
+	url = libcurl.url();
+	if (url && libcurl.url_set(url, CURLUPART_URL, base, 0) == CURLUE_OK &&
+	    libcurl.url_set(url, CURLUPART_URL, location, 0) == CURLUE_OK &&
+	    libcurl.url_get(url, CURLUPART_URL, &text, 0) == CURLUE_OK &&
 	    (strncmp(text, "http://", 7) == 0 || strncmp(text, "https://", 8) == 0))
 		copy = strdup(text);
-	curl_free(text);
-	curl_url_cleanup(url);
+	libcurl.free(text);
+	libcurl.url_cleanup(url);
 	return copy;
 }

@@ -63,7 +63,7 @@ static bool find_id(int tag, int id, const char *name, uint32_t *ret)
 /* Nothing is written for a list that names somebody whom nobody knows. */
 void acl_encode(struct archive_entry *from, int kind, struct buffer *ret)
 {
-	int count = archive_entry_acl_count(from, kind), type, permissions, tag, id;
+	int count = libarchive.entry_acl_count(from, kind), type, permissions, tag, id;
 	struct ace *aces;
 	const char *name;
 	size_t n = 0;
@@ -76,9 +76,9 @@ void acl_encode(struct archive_entry *from, int kind, struct buffer *ret)
 		ret->failed = true;
 		return;
 	}
-	archive_entry_acl_reset(from, kind);
-	while (n < (size_t)count + 3 && archive_entry_acl_next(from, kind, &type, &permissions,
-							       &tag, &id, &name) == ARCHIVE_OK) {
+	libarchive.entry_acl_reset(from, kind);
+	while (n < (size_t)count + 3 && libarchive.entry_acl_next(from, kind, &type, &permissions,
+								  &tag, &id, &name) == ARCHIVE_OK) {
 		bool named = tag == ARCHIVE_ENTRY_ACL_USER || tag == ARCHIVE_ENTRY_ACL_GROUP;
 
 		if (kernel_tag(tag) == 0)

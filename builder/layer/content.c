@@ -57,7 +57,7 @@ static int append_piece(struct content *content, const void *bytes, size_t size,
 
 static int archive_failed(struct archive *archive, struct msb_error *err)
 {
-	const char *text = archive_error_string(archive);
+	const char *text = libarchive.error_string(archive);
 
 	return msb_error_say(err, EBADMSG, "%s", text ? text : "damaged archive");
 }
@@ -69,7 +69,7 @@ static int copy_all(struct archive *archive, struct content *content, struct msb
 	la_int64_t offset;
 	int r;
 
-	while ((r = archive_read_data_block(archive, &bytes, &size, &offset)) == ARCHIVE_OK) {
+	while ((r = libarchive.read_data_block(archive, &bytes, &size, &offset)) == ARCHIVE_OK) {
 		r = append_piece(content, bytes, size, offset, err);
 		if (r < 0)
 			return r;
@@ -86,7 +86,7 @@ static int read_small(struct archive *archive, struct store_writer *writer, stru
 	const void *bytes = "";
 	size_t size = 0;
 	la_int64_t offset = 0;
-	int r = archive_read_data_block(archive, &bytes, &size, &offset);
+	int r = libarchive.read_data_block(archive, &bytes, &size, &offset);
 
 	if (r != ARCHIVE_OK && r != ARCHIVE_EOF)
 		return archive_failed(archive, err);

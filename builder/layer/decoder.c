@@ -2,7 +2,6 @@
 #include <errno.h>
 #include <string.h>
 
-#include <archive.h>
 #include <isa-l/igzip_lib.h>
 #include <zstd.h>
 
@@ -187,7 +186,7 @@ static ssize_t filter_input(struct archive *archive, void *context, const void *
 	size_t n;
 
 	if (r < 0) {
-		archive_set_error(archive, -r, "%s", decoder->error.text);
+		libarchive.set_error(archive, -r, "%s", decoder->error.text);
 		return -1;
 	}
 	*ret = decoder->input + decoder->at;
@@ -204,24 +203,24 @@ static int filter_failed(struct decoder *decoder, struct msb_error *err)
 		return decoder->error.code;
 	}
 	return msb_error_say(err, EBADMSG, "the %s stream is damaged: %s", decoder->codec->name,
-			     archive_error_string(decoder->filter));
+			     libarchive.error_string(decoder->filter));
 }
 
 /* The rarer ways, by libarchive's filters around an archive that is one file of raw bytes. */
 static int filter_open(struct decoder *decoder, struct msb_error *err)
 {
 	struct archive_entry *entry;
+	int r = libarchive_open(&decoder->filter, err);
 
-	decoder->filter = archive_read_new();
-	if (!decoder->filter)
-		return msb_error_memory(err);
-	archive_read_support_filter_bzip2(decoder->filter);
-	archive_read_support_filter_xz(decoder->filter);
-	archive_read_support_format_raw(decoder->filter);
-	archive_read_support_format_empty(decoder->filter);
-	if (archive_read_open(decoder->filter, decoder, NULL, filter_input, NULL) != ARCHIVE_OK)
+	if (r < 0)
+		return r;
+	libarchive.read_support_filter_bzip2(decoder->filter);
+	libarchive.read_support_filter_xz(decoder->filter);
+	libarchive.read_support_format_raw(decoder->filter);
+	libarchive.read_support_format_empty(decoder->filter);
+	if (libarchive.read_open(decoder->filter, decoder, NULL, filter_input, NULL) != ARCHIVE_OK)
 		return filter_failed(decoder, err);
-	switch (archive_read_next_header(decoder->filter, &entry)) {
+	switch (libarchive.read_next_header(decoder->filter, &entry)) {
 	case ARCHIVE_OK:
 		return 0;
 	case ARCHIVE_EOF:
@@ -235,7 +234,7 @@ static int filter_open(struct decoder *decoder, struct msb_error *err)
 static ssize_t filter_read(struct decoder *decoder, uint8_t *bytes, size_t size,
 			   struct msb_error *err)
 {
-	ssize_t n = decoder->between ? 0 : archive_read_data(decoder->filter, bytes, size);
+	ssize_t n = decoder->between ? 0 : libarchive.read_data(decoder->filter, bytes, size);
 
 	return n < 0 ? filter_failed(decoder, err) : n;
 }
@@ -322,7 +321,7 @@ void decoder_free(struct decoder *decoder)
 {
 	if (!decoder)
 		return;
-	archive_read_free(decoder->filter);
+	libarchive_close(decoder->filter);
 	ZSTD_freeDStream(decoder->zstd);
 	free(decoder->inflate);
 	free(decoder->input);

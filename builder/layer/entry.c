@@ -49,8 +49,8 @@ static int read_owner(int64_t number, const char *what, uint32_t *ret, struct ms
  * Of a time within the second before 1970 it loses the sign. */
 static void read_time(struct archive_entry *from, struct msb_entry *ret)
 {
-	int64_t sec = archive_entry_mtime(from);
-	long nsec = archive_entry_mtime_nsec(from);
+	int64_t sec = libarchive.entry_mtime(from);
+	long nsec = libarchive.entry_mtime_nsec(from);
 
 	if (nsec < 0 || nsec >= NSEC_PER_SEC)
 		nsec = 0;
@@ -64,7 +64,7 @@ static void read_time(struct archive_entry *from, struct msb_entry *ret)
 
 static int read_target(struct archive_entry *from, struct msb_entry *ret, struct msb_error *err)
 {
-	const char *target = archive_entry_symlink(from);
+	const char *target = libarchive.entry_symlink(from);
 	size_t length = target ? strnlen(target, LONGEST_PATH + 1) : 0;
 
 	if (length == 0)
@@ -88,7 +88,7 @@ static bool is_listed(const struct tree_xattr *xattrs, size_t count, const char 
 static int read_xattrs(struct archive_entry *from, struct msb_entry *ret, uint8_t **ret_xattrs,
 		       struct msb_error *err)
 {
-	int listed = archive_entry_xattr_reset(from);
+	int listed = libarchive.entry_xattr_reset(from);
 	autofree struct tree_xattr *xattrs = NULL;
 	autobuffer access = {0}, fallback = {0};
 	size_t count = 0;
@@ -111,7 +111,7 @@ static int read_xattrs(struct archive_entry *from, struct msb_entry *ret, uint8_
 	for (int i = 0; i < listed; i++) {
 		struct tree_xattr *xattr = &xattrs[count];
 
-		archive_entry_xattr_next(from, &xattr->name, &xattr->value, &xattr->size);
+		libarchive.entry_xattr_next(from, &xattr->name, &xattr->value, &xattr->size);
 		if (xattr->name && !is_listed(xattrs, count, xattr->name))
 			count++;
 	}
@@ -125,12 +125,12 @@ int entry_read(struct archive_entry *from, struct msb_entry *ret, uint8_t **ret_
 
 	*ret = (struct msb_entry){.nlink = 1};
 	*ret_xattrs = NULL;
-	if (type_of(archive_entry_filetype(from), &ret->type) < 0)
+	if (type_of(libarchive.entry_filetype(from), &ret->type) < 0)
 		return msb_error_say(err, EBADMSG, "an entry of unknown type");
-	ret->mode = archive_entry_perm(from) & 07777;
-	r = read_owner(archive_entry_uid(from), "user", &ret->uid, err);
+	ret->mode = libarchive.entry_perm(from) & 07777;
+	r = read_owner(libarchive.entry_uid(from), "user", &ret->uid, err);
 	if (r >= 0)
-		r = read_owner(archive_entry_gid(from), "group", &ret->gid, err);
+		r = read_owner(libarchive.entry_gid(from), "group", &ret->gid, err);
 	if (r < 0)
 		return r;
 	read_time(from, ret);
@@ -138,8 +138,8 @@ int entry_read(struct archive_entry *from, struct msb_entry *ret, uint8_t **ret_
 		ret->mode = 0777;
 		r = read_target(from, ret, err);
 	} else if (ret->type == MSB_CHARACTER || ret->type == MSB_BLOCK) {
-		ret->device_major = (uint32_t)archive_entry_rdevmajor(from);
-		ret->device_minor = (uint32_t)archive_entry_rdevminor(from);
+		ret->device_major = (uint32_t)libarchive.entry_rdevmajor(from);
+		ret->device_minor = (uint32_t)libarchive.entry_rdevminor(from);
 	}
 	if (r >= 0)
 		r = read_xattrs(from, ret, ret_xattrs, err);

@@ -5,11 +5,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include <archive.h>
-#include <archive_entry.h>
-
 #include "buffer.h"
 #include "layer.h"
+#include "libarchive.h"
 #include "strlist.h"
 
 #define TAR_BLOCK 512

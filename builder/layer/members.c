@@ -44,23 +44,25 @@ static int report(struct pending *pending, uint64_t end,
 
 static int take(struct pending *pending, struct archive_entry *entry, struct msb_error *err)
 {
-	const char *name = archive_entry_pathname(entry), *link = archive_entry_hardlink(entry);
+	const char *name = libarchive.entry_pathname(entry),
+		   *link = libarchive.entry_hardlink(entry);
 
 	pending_clear(pending);
 	pending->hard = link;
-	if (!link && archive_entry_filetype(entry) == AE_IFLNK)
-		link = archive_entry_symlink(entry);
-	if (!link && archive_entry_filetype(entry) != AE_IFREG)
+	if (!link && libarchive.entry_filetype(entry) == AE_IFLNK)
+		link = libarchive.entry_symlink(entry);
+	if (!link && libarchive.entry_filetype(entry) != AE_IFREG)
 		return 0;
-	if (!name || archive_entry_size(entry) < 0 || archive_entry_size(entry) > INT64_MAX / 2)
+	if (!name || libarchive.entry_size(entry) < 0 ||
+	    libarchive.entry_size(entry) > INT64_MAX / 2)
 		return msb_error_say(err, EBADMSG, "a member without a name or of no size");
 	if (strnlen(name, LONGEST_PATH + 1) > LONGEST_PATH ||
 	    (link && strnlen(link, LONGEST_PATH + 1) > LONGEST_PATH))
 		return msb_error_set(err, ENAMETOOLONG, "'%.100s…'", name);
-	if (archive_entry_sparse_count(entry) > 0)
+	if (libarchive.entry_sparse_count(entry) > 0)
 		return msb_error_say(err, EBADMSG, "'%s' is a sparse file", name);
 	pending->waits = true;
-	pending->size = link ? 0 : (uint64_t)archive_entry_size(entry);
+	pending->size = link ? 0 : (uint64_t)libarchive.entry_size(entry);
 	pending->name = strdup(name);
 	pending->link = link ? strdup(link) : NULL;
 	return pending->name && (pending->link || !link) ? 0 : msb_error_memory(err);
@@ -72,12 +74,12 @@ static int list(struct archive *archive, struct pending *pending,
 {
 	for (size_t count = 0; count <= MOST_MEMBERS; count++) {
 		struct archive_entry *entry;
-		int result = archive_read_next_header(archive, &entry), r;
+		int result = libarchive.read_next_header(archive, &entry), r;
 
 		if (result < ARCHIVE_WARN)
-			return msb_error_say(err, EBADMSG, "%s", archive_error_string(archive));
-		r = report(pending, (uint64_t)archive_read_header_position(archive), each, context,
-			   err);
+			return msb_error_say(err, EBADMSG, "%s", libarchive.error_string(archive));
+		r = report(pending, (uint64_t)libarchive.read_header_position(archive), each,
+			   context, err);
 		if (r < 0 || result == ARCHIVE_EOF)
 			return r;
 		r = take(pending, entry, err);
@@ -96,15 +98,15 @@ int layer_list_members(int fd, int (*each)(void *context, const struct layer_mem
 
 	if (lseek(fd, 0, SEEK_SET) < 0)
 		return msb_error_set(err, errno, "rewind the archive");
-	archive = archive_read_new();
-	if (!archive)
-		return msb_error_memory(err);
-	archive_read_support_format_tar(archive);
-	if (archive_read_open_fd(archive, fd, 64 * 1024) != ARCHIVE_OK)
+	r = libarchive_open(&archive, err);
+	if (r < 0)
+		return r;
+	libarchive.read_support_format_tar(archive);
+	if (libarchive.read_open_fd(archive, fd, 64 * 1024) != ARCHIVE_OK)
 		r = msb_error_say(err, EBADMSG, "this is no tar archive");
 	else
 		r = list(archive, &pending, each, context, err);
 	pending_clear(&pending);
-	archive_read_free(archive);
+	libarchive_close(archive);
 	return r;
 }

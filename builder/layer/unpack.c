@@ -125,9 +125,9 @@ static int put_entry(struct unpack *unpack, struct archive_entry *from, const ch
 		entry.gid = unpack->options->gid;
 	}
 	if (entry.type == MSB_FILE) {
-		if (archive_entry_size(from) < 0)
+		if (libarchive.entry_size(from) < 0)
 			return msb_error_say(err, EBADMSG, "negative size");
-		entry.size = (uint64_t)archive_entry_size(from);
+		entry.size = (uint64_t)libarchive.entry_size(from);
 		r = content_read(unpack->archive, unpack->writer, unpack->left, unpack->gather,
 				 &entry, err);
 		if (r < 0)
@@ -152,7 +152,7 @@ static const char *find_mark(const char *path)
 static int unpack_entry(struct unpack *unpack, struct archive_entry *from, const char *name,
 			struct msb_error *err)
 {
-	const char *hardlink = archive_entry_hardlink(from), *path, *mark = NULL;
+	const char *hardlink = libarchive.entry_hardlink(from), *path, *mark = NULL;
 	int r = place_find(&unpack->place, name, &path, err);
 
 	if (r < 0)
@@ -177,7 +177,7 @@ static int unpack_entry(struct unpack *unpack, struct archive_entry *from, const
  * locale: they are bytes to us. */
 static bool is_about_charset(struct archive *archive)
 {
-	return archive_errno(archive) == EILSEQ;
+	return libarchive.error_number(archive) == EILSEQ;
 }
 
 static int unpack_all(struct unpack *unpack, struct msb_error *err)
@@ -185,13 +185,13 @@ static int unpack_all(struct unpack *unpack, struct msb_error *err)
 	struct archive_entry *entry;
 	int r;
 
-	while ((r = archive_read_next_header(unpack->archive, &entry)) != ARCHIVE_EOF) {
+	while ((r = libarchive.read_next_header(unpack->archive, &entry)) != ARCHIVE_EOF) {
 		const char *name;
 
 		if (r != ARCHIVE_OK && !(r == ARCHIVE_WARN && is_about_charset(unpack->archive)))
 			return msb_error_say(err, EBADMSG, "%s",
-					     archive_error_string(unpack->archive));
-		name = archive_entry_pathname(entry);
+					     libarchive.error_string(unpack->archive));
+		name = libarchive.entry_pathname(entry);
 		if (!name)
 			return msb_error_say(err, EBADMSG, "an entry without a name");
 		r = unpack_entry(unpack, entry, name, err);
@@ -207,17 +207,18 @@ static la_ssize_t next_piece(struct archive *archive, void *context, const void 
 	ssize_t n = stream_next(context, ret);
 
 	if (n < 0)
-		archive_set_error(archive, (int)-n, "reading failed");
+		libarchive.set_error(archive, (int)-n, "reading failed");
 	return n < 0 ? -1 : n;
 }
 
 static int open_archive(struct unpack *unpack, struct msb_error *err)
 {
-	unpack->archive = archive_read_new();
-	if (!unpack->archive)
-		return msb_error_memory(err);
-	archive_read_support_format_tar(unpack->archive);
-	if (archive_read_open(unpack->archive, unpack->stream, NULL, next_piece, NULL) !=
+	int r = libarchive_open(&unpack->archive, err);
+
+	if (r < 0)
+		return r;
+	libarchive.read_support_format_tar(unpack->archive);
+	if (libarchive.read_open(unpack->archive, unpack->stream, NULL, next_piece, NULL) !=
 	    ARCHIVE_OK)
 		return msb_error_say(err, EBADMSG, "this is no tar archive");
 	return 0;
@@ -225,7 +226,7 @@ static int open_archive(struct unpack *unpack, struct msb_error *err)
 
 static void unpack_done(struct unpack *unpack)
 {
-	archive_read_free(unpack->archive);
+	libarchive_close(unpack->archive);
 	stream_free(unpack->stream);
 	place_done(&unpack->place);
 	whiteouts_done(&unpack->whiteouts);
