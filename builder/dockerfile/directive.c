@@ -55,11 +55,12 @@ int directive_read(struct lexer *lexer, const char *comment, size_t length, stru
 	if (which == DIRECTIVES)
 		return 0;
 	if (lexer->directives_seen & (1u << which))
-		return msb_error_say(err, EINVAL, "only one %s parser directive can be used",
+		return msb_error_say(err, EINVAL, "directive '%s' is given twice; remove this one",
 				     directives[which]);
 	lexer->directives_seen |= 1u << which;
 	lexer->directives_done = false;
 	if (which == CHECK) {
+		lexer->check_line = lexer->line;
 		lexer->check = strndup(comment + value, value_length);
 		return lexer->check ? 1 : msb_error_memory(err);
 	}
@@ -67,7 +68,7 @@ int directive_read(struct lexer *lexer, const char *comment, size_t length, stru
 		return 1;
 	if (value_length != 1 || !strchr("\\`", comment[value]))
 		return msb_error_say(err, EINVAL,
-				     "invalid escape token '%.*s' does not match ` or \\",
+				     "invalid escape token '%.*s'; write # escape=` or # escape=\\",
 				     (int)value_length, comment + value);
 	lexer->escape = comment[value];
 	return 1;

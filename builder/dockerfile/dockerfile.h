@@ -81,6 +81,7 @@ struct dockerfile {
 	char *name; /* for messages */
 	char escape;
 	char *check; /* value of the "check" directive; NULL: none; owned */
+	int check_line;
 	struct instruction *instructions;
 	size_t count;
 };

@@ -79,18 +79,23 @@ static const struct flag_rule *find_rule(const struct flag_rule *rules, size_t c
 	return NULL;
 }
 
-static int unknown_flag(const char *name, const struct flag_rule *rules, size_t count,
-			struct msb_error *err)
+static int unknown_flag(const struct instruction *instruction, const char *name,
+			const struct flag_rule *rules, size_t count, struct msb_error *err)
 {
-	const char *names[16], *near;
+	const char *names[16];
 
+	if (count == 0)
+		return msb_error_say(err, EINVAL, "unknown flag --%s; %s takes no flags", name,
+				     instruction_name(instruction->kind));
 	for (size_t i = 0; i < count && i < 16; i++)
 		names[i] = rules[i].name;
-	near = suggest(name, names, count < 16 ? count : 16);
-	if (near)
-		return msb_error_say(err, EINVAL, "unknown flag: --%s (did you mean %s?)", name,
-				     near);
-	return msb_error_say(err, EINVAL, "unknown flag: --%s", name);
+	return suggest_instead("unknown flag", "--", name, names, count < 16 ? count : 16, err);
+}
+
+static int no_value(const struct flag *flag, const char *instead, struct msb_error *err)
+{
+	return msb_error_say(err, EINVAL, "flag --%s has no value; write --%s=%s", flag->name,
+			     flag->name, instead);
 }
 
 static int settle_bool(struct flag *flag, struct msb_error *err)
@@ -98,10 +103,12 @@ static int settle_bool(struct flag *flag, struct msb_error *err)
 	bool on = !flag->value || strcasecmp(flag->value, "true") == 0;
 
 	if (flag->value && !*flag->value)
-		return msb_error_say(err, EINVAL, "missing a value on flag: --%s", flag->name);
+		return no_value(flag, "true", err);
 	if (!on && strcasecmp(flag->value, "false") != 0)
-		return msb_error_say(err, EINVAL, "expecting boolean value for flag --%s, not: %s",
-				     flag->name, flag->value);
+		return msb_error_say(
+			err, EINVAL,
+			"flag --%s is true or false, not '%s'; write --%s or --%s=false",
+			flag->name, flag->value, flag->name, flag->name);
 	free(flag->value);
 	flag->value = strdup(on ? "true" : "false");
 	return flag->value ? 0 : msb_error_memory(err);
@@ -116,15 +123,15 @@ int flags_check(struct instruction *instruction, const struct flag_rule *rules, 
 		int r;
 
 		if (!rule)
-			return unknown_flag(flag->name, rules, count, err);
+			return unknown_flag(instruction, flag->name, rules, count, err);
 		for (size_t j = 0; j < i && rule->type != FLAG_LIST; j++)
 			if (strcmp(instruction->flags[j].name, flag->name) == 0)
-				return msb_error_say(err, EINVAL, "duplicate flag specified: --%s",
+				return msb_error_say(err, EINVAL,
+						     "flag --%s is given twice; keep one of them",
 						     flag->name);
 		if (rule->type != FLAG_BOOL) {
 			if (!flag->value)
-				return msb_error_say(err, EINVAL, "missing a value on flag: --%s",
-						     flag->name);
+				return no_value(flag, "VALUE", err);
 			continue;
 		}
 		r = settle_bool(flag, err);

@@ -72,10 +72,13 @@ static int take_duration(const struct instruction *instruction, const char *flag
 		return 0;
 	if (!parse_duration(text, ret))
 		return msb_error_say(err, EINVAL,
-				     "invalid duration '%s' for --%s (write 30s or 1m30s)", text,
+				     "invalid duration '%s' for --%s; write 30s or 1m30s", text,
 				     flag);
 	if (*ret != 0 && *ret < MILLISECOND)
-		return msb_error_say(err, EINVAL, "Interval '%s' cannot be less than 1ms", flag);
+		return msb_error_say(err, EINVAL,
+				     "--%s=%s is less than 1ms; write a longer one, or 0s for the "
+				     "default",
+				     flag, text);
 	return 0;
 }
 
@@ -91,9 +94,11 @@ static int take_retries(const struct instruction *instruction, int64_t *ret, str
 	errno = 0;
 	value = strtol(text, &end, 10);
 	if (errno || *end || value > INT32_MAX)
-		return msb_error_say(err, EINVAL, "invalid number '%s' for --retries", text);
+		return msb_error_say(err, EINVAL,
+				     "invalid number '%s' for --retries; write --retries=3", text);
 	if (value < 0)
-		return msb_error_say(err, EINVAL, "--retries cannot be negative (%ld)", value);
+		return msb_error_say(err, EINVAL, "--retries=%ld is negative; write --retries=3",
+				     value);
 	*ret = value;
 	return 0;
 }

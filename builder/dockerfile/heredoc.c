@@ -148,8 +148,9 @@ static int read_body(struct lexer *lexer, struct heredoc *heredoc, struct msb_er
 			return r;
 		if (r == 0)
 			return msb_error_say(err, EINVAL,
-					     "unterminated heredoc (no line '%s' follows)",
-					     heredoc->name);
+					     "heredoc '%s' has no end; write a line that is just "
+					     "%s behind its text",
+					     heredoc->name, heredoc->name);
 		while (heredoc->chomp && tabs < length && line[tabs] == '\t')
 			tabs++;
 		if (length - tabs == name && memcmp(line + tabs, heredoc->name, name) == 0)

@@ -328,18 +328,25 @@ static int parse_line(struct ignore *ignore, const char *line, size_t length, st
 	if (!text)
 		return msb_error_memory(err);
 	if (!*text && reinclude)
-		return msb_error_say(err, EINVAL, "illegal exclusion pattern: \"!\"");
+		return msb_error_say(err, EINVAL, "'!' stands alone; write !PATTERN");
 	if (!*text)
 		return 0;
 	if (strlen(text) > TOKENS_MAX)
-		return msb_error_say(err, EINVAL, "pattern longer than %d bytes", TOKENS_MAX);
+		return msb_error_say(err, EINVAL,
+				     "pattern longer than %d bytes; write a shorter one with *",
+				     TOKENS_MAX);
 	if (glob_match(text, ".") < 0)
-		return msb_error_say(err, EINVAL, "syntax error in pattern '%s'", text);
+		return msb_error_say(err, EINVAL,
+				     "syntax error in pattern '%s'; close its [, and write \\[ for "
+				     "the character",
+				     text);
 	r = add_pattern(ignore, text, reinclude);
 	steal(&text);
 	if (r == -ENOMEM)
 		return msb_error_memory(err);
-	return r < 0 ? msb_error_say(err, EINVAL, "syntax error in pattern") : 0;
+	if (r < 0)
+		return msb_error_say(err, EINVAL, "syntax error in pattern; close its [");
+	return 0;
 }
 
 int ignore_parse(const char *name, const char *text, size_t size, struct ignore **ret,
@@ -358,7 +365,7 @@ int ignore_parse(const char *name, const char *text, size_t size, struct ignore 
 
 		line++;
 		r = memchr(start, '\0', length)
-			    ? msb_error_say(err, EINVAL, "holds a NUL byte (is it a text file?)")
+			    ? msb_error_say(err, EINVAL, "holds a NUL byte; save it as a text file")
 			    : parse_line(ignore, start, length, err);
 		if (r < 0)
 			return msb_error_prefix(err, r, "%s:%d", name, line);

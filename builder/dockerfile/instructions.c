@@ -12,11 +12,20 @@
 /* Fills args from rest, the text behind keyword and flags. */
 typedef int shape_fn(struct instruction *instruction, char escape, struct msb_error *err);
 
+static const char *example_of(enum instruction_kind kind);
+
 static int wrong_count(const struct instruction *instruction, const char *wanted,
 		       struct msb_error *err)
 {
-	return msb_error_say(err, EINVAL, "%s requires %s", instruction_name(instruction->kind),
-			     wanted);
+	return msb_error_say(err, EINVAL, "%s requires %s; write %s",
+			     instruction_name(instruction->kind), wanted,
+			     example_of(instruction->kind));
+}
+
+static int no_name(const struct instruction *instruction, struct msb_error *err)
+{
+	return msb_error_say(err, EINVAL, "%s without a name before its '='; write %s",
+			     instruction_name(instruction->kind), example_of(instruction->kind));
 }
 
 static int at_least_one(const struct instruction *instruction, struct msb_error *err)
@@ -57,10 +66,11 @@ static int shape_from(struct instruction *instruction, char escape, struct msb_e
 		*c = (char)tolower((unsigned char)*c);
 	if (!islower((unsigned char)*name) ||
 	    name[strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789-_.")])
-		return msb_error_say(err, EINVAL,
-				     "invalid name for build stage: '%s', name can't start with a "
-				     "number or contain symbols",
-				     name);
+		return msb_error_say(
+			err, EINVAL,
+			"invalid stage name '%s'; begin it with a letter and go on with "
+			"letters, digits, '-', '_' or '.'",
+			name);
 	strlist_remove(args, 1);
 	args->items[args->count] = NULL;
 	return 0;
@@ -76,7 +86,7 @@ static int shape_arg(struct instruction *instruction, char escape, struct msb_er
 		return at_least_one(instruction, err);
 	for (size_t i = 0; i < args->count; i++)
 		if (args->items[i][0] == '=')
-			return msb_error_say(err, EINVAL, "ARG names can not be blank");
+			return no_name(instruction, err);
 	return 0;
 }
 
@@ -84,8 +94,7 @@ static int add_pair(struct instruction *instruction, const char *name, size_t le
 		    const char *value, struct msb_error *err)
 {
 	if (length == 0)
-		return msb_error_say(err, EINVAL, "%s names can not be blank",
-				     instruction_name(instruction->kind));
+		return no_name(instruction, err);
 	if (strlist_add_bytes(&instruction->args, name, length) < 0 ||
 	    strlist_add(&instruction->args, value) < 0)
 		return msb_error_memory(err);
@@ -109,8 +118,9 @@ static int shape_pairs(struct instruction *instruction, char escape, struct msb_
 		value = rest + name + strspn(rest + name, BLANKS);
 		instruction->legacy = true;
 		if (!*value)
-			return msb_error_say(err, EINVAL, "%s must have two arguments",
-					     instruction_name(instruction->kind));
+			return msb_error_say(err, EINVAL, "%s '%s' has no value; write %s %s=VALUE",
+					     instruction_name(instruction->kind), rest,
+					     instruction_name(instruction->kind), rest);
 		return add_pair(instruction, rest, name, value, err);
 	}
 	for (size_t i = 0; i < words.count; i++) {
@@ -119,9 +129,9 @@ static int shape_pairs(struct instruction *instruction, char escape, struct msb_
 
 		if (!equals)
 			return msb_error_say(err, EINVAL,
-					     "Syntax error - can't find = in \"%s\". Must be of "
-					     "the form: name=value",
-					     word);
+					     "no '=' in '%s', %s takes NAME=VALUE pairs; write "
+					     "%s=VALUE, or quote a value with blanks",
+					     word, instruction_name(instruction->kind), word);
 		r = add_pair(instruction, word, (size_t)(equals - word), equals + 1, err);
 		if (r < 0)
 			return r;
@@ -160,6 +170,19 @@ static int shape_run(struct instruction *instruction, char escape, struct msb_er
 	return 0;
 }
 
+static int no_destination(const struct instruction *instruction, struct msb_error *err)
+{
+	const char *name = instruction_name(instruction->kind), *mark = "", *source;
+
+	if (instruction->args.count + instruction->heredoc_count == 0)
+		return wrong_count(instruction, "at least two arguments", err);
+	source = instruction->args.count ? instruction->args.items[0]
+					 : instruction->heredocs[0].name;
+	mark = instruction->args.count ? "" : "<<";
+	return msb_error_say(err, EINVAL, "%s has no destination; write %s %s%s /DESTINATION", name,
+			     name, mark, source);
+}
+
 /* COPY and ADD. */
 static int shape_copy(struct instruction *instruction, char escape, struct msb_error *err)
 {
@@ -180,20 +203,16 @@ static int shape_copy(struct instruction *instruction, char escape, struct msb_e
 		return r;
 	words = instruction->args.count + instruction->heredoc_count;
 	if (words < 2)
-		return msb_error_say(err, EINVAL,
-				     words == 1 ? "%s requires at least two arguments, but only "
-						  "one was provided. Destination could not be "
-						  "determined"
-						: "%s requires at least two arguments",
-				     name);
+		return no_destination(instruction, err);
 	if (last)
-		return msb_error_say(err, EINVAL, "%s cannot accept a heredoc as a destination",
+		return msb_error_say(err, EINVAL,
+				     "%s cannot write to a heredoc; write a destination behind it",
 				     name);
 	if (from && strchr(from, '$'))
 		return msb_error_say(err, EINVAL,
-				     "variable expansion is not supported for --from, define a "
-				     "new stage with FROM using ARG from global scope as a "
-				     "workaround");
+				     "variables are not expanded in --from=%s; write a stage FROM "
+				     "%s AS NAME with a global ARG, and --from=NAME",
+				     from, from);
 	return 0;
 }
 
@@ -223,7 +242,7 @@ static int shape_volume(struct instruction *instruction, char escape, struct msb
 
 		if (!volume[strspn(volume, BLANKS)])
 			return msb_error_say(err, EINVAL,
-					     "VOLUME specified can not be an empty string");
+					     "VOLUME of an empty path; write VOLUME /data");
 	}
 	return 0;
 }
@@ -236,8 +255,8 @@ static int shape_shell(struct instruction *instruction, char escape, struct msb_
 	if (r < 0)
 		return r;
 	if (r == 0 && *instruction->rest)
-		return msb_error_say(err, EINVAL,
-				     "SHELL requires the arguments to be in JSON form");
+		return msb_error_say(err, EINVAL, "SHELL takes a JSON array, not '%s'; write %s",
+				     instruction->rest, example_of(INSTRUCTION_SHELL));
 	return instruction->args.count ? 0 : at_least_one(instruction, err);
 }
 
@@ -264,12 +283,17 @@ static int shape_healthcheck(struct instruction *instruction, char escape, struc
 		return at_least_one(instruction, err);
 	if (type == 4 && strncasecmp(rest, "NONE", 4) == 0) {
 		if (*text)
-			return msb_error_say(err, EINVAL, "HEALTHCHECK NONE takes no arguments");
+			return msb_error_say(err, EINVAL,
+					     "HEALTHCHECK NONE takes no arguments; write CMD "
+					     "instead of NONE, or leave '%s' out",
+					     text);
 		return strlist_add(&instruction->args, "NONE") < 0 ? msb_error_memory(err) : 0;
 	}
 	if (type != 3 || strncasecmp(rest, "CMD", 3) != 0)
-		return msb_error_say(err, EINVAL, "Unknown type '%.*s' in HEALTHCHECK (try CMD)",
-				     (int)(type < 100 ? type : 100), rest);
+		return msb_error_say(err, EINVAL,
+				     "HEALTHCHECK begins with CMD or NONE, not '%.*s'; write "
+				     "HEALTHCHECK CMD %s",
+				     (int)(type < 100 ? type : 100), rest, rest);
 	if (strlist_add(&instruction->args, "CMD") < 0)
 		return msb_error_memory(err);
 	r = json_form_strings(text, &instruction->args, err);
@@ -279,7 +303,9 @@ static int shape_healthcheck(struct instruction *instruction, char escape, struc
 	if (r == 0 && *text && strlist_add(&instruction->args, text) < 0)
 		return msb_error_memory(err);
 	if (instruction->args.count == 1)
-		return msb_error_say(err, EINVAL, "Missing command after HEALTHCHECK CMD");
+		return msb_error_say(err, EINVAL,
+				     "HEALTHCHECK CMD has no command; write HEALTHCHECK CMD curl "
+				     "-f http://localhost/");
 	r = instruction_healthcheck(instruction, &ignored, err);
 	if (r == 0)
 		strlist_done(&ignored.test);
@@ -298,10 +324,12 @@ static int shape_onbuild(struct instruction *instruction, char escape, struct ms
 		return at_least_one(instruction, err);
 	if (keyword == 7 && strncasecmp(rest, "ONBUILD", 7) == 0)
 		return msb_error_say(err, EINVAL,
-				     "Chaining ONBUILD via `ONBUILD ONBUILD` isn't allowed");
+				     "ONBUILD cannot be its own trigger; write ONBUILD%s",
+				     rest + keyword);
 	if ((keyword == 4 && strncasecmp(rest, "FROM", 4) == 0) ||
 	    (keyword == 10 && strncasecmp(rest, "MAINTAINER", 10) == 0))
-		return msb_error_say(err, EINVAL, "%s isn't allowed as an ONBUILD trigger",
+		return msb_error_say(err, EINVAL,
+				     "%s cannot be an ONBUILD trigger; write it as an instruction",
 				     keyword == 4 ? "FROM" : "MAINTAINER");
 	r = instruction_parse(rest, escape, &trigger, err);
 	if (r == 0 && strlist_add(&instruction->args, rest) < 0)
@@ -340,25 +368,31 @@ static const struct {
 	shape_fn *shape;
 	const struct flag_rule *flags;
 	size_t flag_count;
+	const char *example;
 } table[] = {
-	[INSTRUCTION_ADD] = {"ADD", shape_copy, FLAGS(add_flags)},
-	[INSTRUCTION_ARG] = {"ARG", shape_arg},
-	[INSTRUCTION_CMD] = {"CMD", shape_command},
-	[INSTRUCTION_COPY] = {"COPY", shape_copy, FLAGS(copy_flags)},
-	[INSTRUCTION_ENTRYPOINT] = {"ENTRYPOINT", shape_command},
-	[INSTRUCTION_ENV] = {"ENV", shape_pairs},
-	[INSTRUCTION_EXPOSE] = {"EXPOSE", shape_expose},
-	[INSTRUCTION_FROM] = {"FROM", shape_from, FLAGS(from_flags)},
-	[INSTRUCTION_HEALTHCHECK] = {"HEALTHCHECK", shape_healthcheck, FLAGS(healthcheck_flags)},
-	[INSTRUCTION_LABEL] = {"LABEL", shape_pairs},
-	[INSTRUCTION_MAINTAINER] = {"MAINTAINER", shape_one},
-	[INSTRUCTION_ONBUILD] = {"ONBUILD", shape_onbuild},
-	[INSTRUCTION_RUN] = {"RUN", shape_run, FLAGS(run_flags)},
-	[INSTRUCTION_SHELL] = {"SHELL", shape_shell},
-	[INSTRUCTION_STOPSIGNAL] = {"STOPSIGNAL", shape_one},
-	[INSTRUCTION_USER] = {"USER", shape_one},
-	[INSTRUCTION_VOLUME] = {"VOLUME", shape_volume},
-	[INSTRUCTION_WORKDIR] = {"WORKDIR", shape_one},
+	[INSTRUCTION_ADD] = {"ADD", shape_copy, FLAGS(add_flags),
+			     .example = "ADD SOURCE /DESTINATION"},
+	[INSTRUCTION_ARG] = {"ARG", shape_arg, .example = "ARG NAME=DEFAULT"},
+	[INSTRUCTION_CMD] = {"CMD", shape_command, .example = "CMD [\"PROGRAM\"]"},
+	[INSTRUCTION_COPY] = {"COPY", shape_copy, FLAGS(copy_flags),
+			      .example = "COPY SOURCE /DESTINATION"},
+	[INSTRUCTION_ENTRYPOINT] = {"ENTRYPOINT", shape_command,
+				    .example = "ENTRYPOINT [\"PROGRAM\"]"},
+	[INSTRUCTION_ENV] = {"ENV", shape_pairs, .example = "ENV NAME=VALUE"},
+	[INSTRUCTION_EXPOSE] = {"EXPOSE", shape_expose, .example = "EXPOSE 8080"},
+	[INSTRUCTION_FROM] = {"FROM", shape_from, FLAGS(from_flags),
+			      .example = "FROM IMAGE or FROM IMAGE AS STAGE"},
+	[INSTRUCTION_HEALTHCHECK] = {"HEALTHCHECK", shape_healthcheck, FLAGS(healthcheck_flags),
+				     .example = "HEALTHCHECK CMD COMMAND"},
+	[INSTRUCTION_LABEL] = {"LABEL", shape_pairs, .example = "LABEL NAME=VALUE"},
+	[INSTRUCTION_MAINTAINER] = {"MAINTAINER", shape_one, .example = "MAINTAINER NAME"},
+	[INSTRUCTION_ONBUILD] = {"ONBUILD", shape_onbuild, .example = "ONBUILD RUN COMMAND"},
+	[INSTRUCTION_RUN] = {"RUN", shape_run, FLAGS(run_flags), .example = "RUN COMMAND"},
+	[INSTRUCTION_SHELL] = {"SHELL", shape_shell, .example = "SHELL [\"/bin/sh\", \"-c\"]"},
+	[INSTRUCTION_STOPSIGNAL] = {"STOPSIGNAL", shape_one, .example = "STOPSIGNAL SIGTERM"},
+	[INSTRUCTION_USER] = {"USER", shape_one, .example = "USER NAME"},
+	[INSTRUCTION_VOLUME] = {"VOLUME", shape_volume, .example = "VOLUME /data"},
+	[INSTRUCTION_WORKDIR] = {"WORKDIR", shape_one, .example = "WORKDIR /app"},
 };
 
 enum { KINDS = sizeof(table) / sizeof(*table) };
@@ -366,6 +400,11 @@ enum { KINDS = sizeof(table) / sizeof(*table) };
 const char *instruction_name(enum instruction_kind kind)
 {
 	return table[kind].name;
+}
+
+static const char *example_of(enum instruction_kind kind)
+{
+	return table[kind].example;
 }
 
 static int find_kind(const char *keyword, size_t length, enum instruction_kind *ret,
@@ -389,7 +428,11 @@ static int find_kind(const char *keyword, size_t length, enum instruction_kind *
 	if (near)
 		return msb_error_say(err, EINVAL, "unknown instruction '%s' (did you mean %s?)",
 				     word, near);
-	return msb_error_say(err, EINVAL, "unknown instruction '%s'", word);
+	return msb_error_say(err, EINVAL,
+			     "unknown instruction '%s'; end the line above with the escape "
+			     "character where this belongs to it, or write an instruction such as "
+			     "RUN",
+			     word);
 }
 
 int instruction_parse(const char *line, char escape, struct instruction *ret, struct msb_error *err)

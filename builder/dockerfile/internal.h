@@ -19,6 +19,7 @@ struct lexer {
 	bool directives_done; /* only comments before anything else may be directives */
 	unsigned directives_seen;
 	char *check; /* the directive's value; NULL: none; owned */
+	int check_line;
 	/* Of the instruction read last: */
 	struct strlist comments; /* directly above it, directives left out; owned */
 	bool empty_continuation;

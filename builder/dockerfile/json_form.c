@@ -190,8 +190,8 @@ int json_form_strings(const char *text, struct strlist *ret, struct msb_error *e
 
 		if (*at != '"')
 			return msb_error_say(err, EINVAL,
-					     "when using JSON array syntax, arrays must be "
-					     "comprised of strings only");
+					     "the JSON array holds what is no string; put every "
+					     "member in double quotes");
 		at = skip_space(take_string(at + 1, &member));
 		if (add_member(&member, ret) < 0)
 			return msb_error_memory(err);

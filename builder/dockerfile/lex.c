@@ -40,7 +40,7 @@ int lexer_line(struct lexer *lexer, const char **ret, size_t *ret_length, size_t
 	lexer->line++;
 	if (length > LINE_MAX_BYTES)
 		return msb_error_say(err, EINVAL,
-				     "dockerfile line greater than max allowed size of %d",
+				     "line longer than %d bytes; break it with \\ at the ends",
 				     LINE_MAX_BYTES);
 	lexer->at += *ret_raw;
 	*ret = start;

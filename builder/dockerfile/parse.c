@@ -114,6 +114,7 @@ static int parse_all(struct lexer *lexer, struct dockerfile *dockerfile, struct 
 	}
 	dockerfile->escape = lexer->escape;
 	dockerfile->check = steal(&lexer->check);
+	dockerfile->check_line = lexer->check_line;
 	return 0;
 }
 
@@ -128,14 +129,16 @@ static int check_stages(const struct dockerfile *dockerfile, struct msb_error *e
 			return 0;
 		if (instruction->kind != INSTRUCTION_ARG)
 			return msb_error_say(err, EINVAL,
-					     "%s:%d: no build stage in current context (%s must "
-					     "come after a FROM)",
+					     "%s:%d: no build stage yet for this %s; write it "
+					     "behind a FROM",
 					     name, instruction->line,
 					     instruction_name(instruction->kind));
 	}
 	if (dockerfile->count == 0)
-		return msb_error_say(err, EINVAL, "%s: file with no instructions", name);
-	return msb_error_say(err, EINVAL, "%s: dockerfile contains no stages to build", name);
+		return msb_error_say(err, EINVAL,
+				     "%s:1: no instructions; begin with FROM and an image", name);
+	return msb_error_say(err, EINVAL, "%s:%d: no stage to build; add a FROM behind the ARGs",
+			     name, dockerfile->instructions[dockerfile->count - 1].line);
 }
 
 static int check_text(const char *name, const char *text, size_t size, struct msb_error *err)
@@ -145,17 +148,20 @@ static int check_text(const char *name, const char *text, size_t size, struct ms
 	int line = 1;
 
 	if (size > DOCKERFILE_MAX)
-		return msb_error_say(err, EINVAL, "%s: larger than %d MiB", name,
-				     DOCKERFILE_MAX >> 20);
+		return msb_error_say(err, EINVAL,
+				     "%s:1: larger than %d MiB; keep data in files and COPY them",
+				     name, DOCKERFILE_MAX >> 20);
 	while (blank < size && text[blank] && strchr(BLANKS, text[blank]))
 		blank++;
 	if (blank == size)
-		return msb_error_say(err, EINVAL, "%s: the Dockerfile cannot be empty", name);
+		return msb_error_say(err, EINVAL,
+				     "%s:1: the Dockerfile is empty; begin with FROM and an image",
+				     name);
 	if (!zero)
 		return 0;
 	for (const char *at = text; at < zero; at++)
 		line += *at == '\n';
-	return msb_error_say(err, EINVAL, "%s:%d: holds a NUL byte (is it a text file?)", name,
+	return msb_error_say(err, EINVAL, "%s:%d: holds a NUL byte; save it as a text file", name,
 			     line);
 }
 
@@ -210,13 +216,18 @@ int dockerfile_parse_trigger(const char *name, int line, const char *text, char 
 	if (r < 0)
 		return r;
 	if (dockerfile->count != 1)
-		return msb_error_say(err, EINVAL,
-				     "%s:%d: onbuild trigger should be a single expression: %s",
-				     name, line, text);
+		return msb_error_say(
+			err, EINVAL,
+			"%s:%d: the base image's ONBUILD trigger is no single instruction; take "
+			"another base image: %.200s",
+			name, line, text);
 	kind = dockerfile->instructions[0].kind;
 	if (kind == INSTRUCTION_FROM || kind == INSTRUCTION_ONBUILD)
-		return msb_error_say(err, EINVAL, "%s:%d: %s isn't allowed as an ONBUILD trigger",
-				     name, line, instruction_name(kind));
+		return msb_error_say(
+			err, EINVAL,
+			"%s:%d: the base image has %s as an ONBUILD trigger, which cannot be; "
+			"take another base image",
+			name, line, instruction_name(kind));
 	dockerfile->instructions[0].line = line;
 	dockerfile->instructions[0].end_line = line;
 	*ret = steal(&dockerfile);

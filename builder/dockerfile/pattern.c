@@ -83,9 +83,9 @@ static int read_pattern(const char *pattern, struct letters *ret, struct msb_err
 		} else if (token == '\\') {
 			if (!*pattern || !strchr("*?\\}/", *pattern))
 				return msb_error_say(err, EINVAL,
-						     "invalid pattern (%.200s) in substitution: "
-						     "invalid escape '\\%.1s'",
-						     whole, pattern);
+						     "invalid escape '\\%.1s' in pattern '%.200s'; "
+						     "write \\\\ for a backslash",
+						     pattern, whole);
 			token = take_letter(&pattern);
 		}
 		ret->items[ret->count++] = token;
@@ -186,8 +186,7 @@ static long match(struct matcher *matcher, const uint32_t *value, size_t count)
 
 static int too_long(const char *pattern, struct msb_error *err)
 {
-	return msb_error_say(err, EINVAL, "pattern (%.200s) in substitution takes too long",
-			     pattern);
+	return msb_error_say(err, EINVAL, "pattern '%.200s' takes too long; use fewer *", pattern);
 }
 
 int pattern_trim(const char *pattern, const char *value, bool suffix, bool longest, char **ret,

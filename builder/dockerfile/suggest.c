@@ -1,7 +1,11 @@
 #include <ctype.h>
+#include <errno.h>
 #include <stdbool.h>
 #include <string.h>
 
+#include <msb/cleanup.h>
+
+#include "buffer.h"
 #include "suggest.h"
 
 enum { LONGEST = 64, FURTHEST = 2 };
@@ -55,4 +59,23 @@ const char *suggest(const char *word, const char *const *candidates, size_t coun
 		}
 	}
 	return found;
+}
+
+int suggest_instead(const char *what, const char *mark, const char *word,
+		    const char *const *candidates, size_t count, struct msb_error *err)
+{
+	const char *near = suggest(word, candidates, count);
+	autobuffer list = {0};
+	autofree char *text = NULL;
+
+	if (near)
+		return msb_error_say(err, EINVAL, "%s '%s%.200s' (did you mean %s%s?)", what, mark,
+				     word, mark, near);
+	for (size_t i = 0; i < count; i++)
+		buffer_printf(&list, "%s%s%s", i ? ", " : "", mark, candidates[i]);
+	text = buffer_text(&list);
+	if (!text)
+		return msb_error_memory(err);
+	return msb_error_say(err, EINVAL, "%s '%s%.200s'; write %s%.800s", what, mark, word,
+			     count > 1 ? "one of " : "", text);
 }

@@ -14,6 +14,8 @@
 #include "pattern.h"
 #include "words.h"
 
+#define NO_BRACE "missing '}'; write ${NAME}"
+
 struct reader {
 	const struct words *words;
 	const char *at;
@@ -72,7 +74,8 @@ static int check_size(const struct reader *reader, const struct output *out)
 	if (out->text.failed || out->word.failed || out->failed)
 		return msb_error_memory(reader->err);
 	if (out->text.size > max)
-		return msb_error_say(reader->err, E2BIG, "longer than %zu KiB once expanded",
+		return msb_error_say(reader->err, E2BIG,
+				     "longer than %zu KiB once expanded; keep long text in a file",
 				     max >> 10);
 	return 0;
 }
@@ -146,7 +149,7 @@ static int take_operand(struct reader *reader, char stop, bool keep_escapes, con
 	int r;
 
 	if (++reader->depth > WORDS_DEPTH)
-		return syntax(reader, "substitutions are nested too deeply");
+		return syntax(reader, "substitutions are nested too deeply; use an ARG between");
 	r = read_until(reader, stop, keep_escapes, &operand);
 	reader->depth--;
 	if (r == -ENODATA)
@@ -160,7 +163,8 @@ static int take_operand(struct reader *reader, char stop, bool keep_escapes, con
 static int refuse_unset(const struct reader *reader, const char *name, const char *word,
 			const char *otherwise)
 {
-	return msb_error_say(reader->err, EINVAL, "%s: %s", name, *word ? word : otherwise);
+	return msb_error_say(reader->err, EINVAL, "%s: %s; give it with --build-arg %s=VALUE", name,
+			     *word ? word : otherwise, name);
 }
 
 /* ${name-word} and its kin; colon: an empty value counts as unset. */
@@ -169,7 +173,7 @@ static int apply_default(struct reader *reader, const char *name, const char *va
 {
 	autofree char *word = NULL;
 	bool given = value && !(colon && !*value);
-	int r = take_operand(reader, '}', false, "missing '}'", &word);
+	int r = take_operand(reader, '}', false, NO_BRACE, &word);
 
 	if (r < 0)
 		return r;
@@ -189,7 +193,7 @@ static int apply_trim(struct reader *reader, const char *value, char operator, s
 {
 	autofree char *pattern = NULL, *result = NULL;
 	bool longest;
-	int r = take_operand(reader, '}', true, "missing '}'", &pattern);
+	int r = take_operand(reader, '}', true, NO_BRACE, &pattern);
 
 	if (r < 0)
 		return r;
@@ -208,9 +212,10 @@ static int apply_replace(struct reader *reader, const char *value, struct output
 	int r;
 
 	reader->at += all;
-	r = take_operand(reader, '/', true, "missing '/' in ${}", &pattern);
+	r = take_operand(reader, '/', true, "missing '/'; write ${NAME/PATTERN/REPLACEMENT}",
+			 &pattern);
 	if (r == 0)
-		r = take_operand(reader, '}', true, "missing '}'", &replacement);
+		r = take_operand(reader, '}', true, NO_BRACE, &replacement);
 	if (r == 0)
 		r = pattern_replace(pattern, value, replacement, all, &result, reader->err);
 	if (r < 0)
@@ -221,8 +226,11 @@ static int apply_replace(struct reader *reader, const char *value, struct output
 
 static int unsupported(const struct reader *reader, const char *modifier, size_t length)
 {
-	return msb_error_say(reader->err, EINVAL, "unsupported modifier (%.*s) in substitution",
-			     (int)length, modifier);
+	return msb_error_say(
+		reader->err, EINVAL,
+		"unsupported modifier (%.*s) in substitution; write ${NAME} with one of "
+		":- - :+ + :? ? # ## %% %%%% / // behind the name",
+		(int)length, modifier);
 }
 
 /* Behind "${NAME". */
@@ -237,7 +245,7 @@ static int apply_modifier(struct reader *reader, const char *name, struct output
 		return 0;
 	}
 	if (!*modifier || (colon && !modifier[1]))
-		return syntax(reader, "missing '}'");
+		return syntax(reader, NO_BRACE);
 	reader->at += 1 + colon;
 	switch (modifier[colon]) {
 	case '-':
@@ -284,9 +292,9 @@ static int read_dollar(struct reader *reader, struct output *out)
 	if (braced) {
 		reader->at++;
 		if (!*reader->at)
-			return syntax(reader, "missing '}'");
+			return syntax(reader, NO_BRACE);
 		if (strchr("{}:", *reader->at))
-			return syntax(reader, "bad substitution");
+			return syntax(reader, "bad substitution; write ${NAME}");
 	}
 	name = take_name(reader);
 	if (!name)
@@ -312,9 +320,7 @@ static int read_single_quotes(struct reader *reader, struct output *out)
 	bool keep = reader->words->keep_quotes;
 
 	if (!end)
-		return msb_error_say(reader->err, EINVAL,
-				     "unexpected end of statement while looking for matching "
-				     "single-quote");
+		return msb_error_say(reader->err, EINVAL, "single quote without its end; close it");
 	reader->at = end + 1;
 	if (keep)
 		put_raw(out, start, (size_t)(end + 1 - start));
@@ -335,8 +341,7 @@ static int read_double_quotes(struct reader *reader, bool keep_escapes, struct o
 	for (reader->at++; *reader->at != '"' && r == 0;) {
 		if (!*reader->at)
 			return msb_error_say(reader->err, EINVAL,
-					     "unexpected end of statement while looking for "
-					     "matching double-quote");
+					     "double quote without its end; close it");
 		if (*reader->at == '$') {
 			r = read_dollar(reader, &inner);
 		} else if (*reader->at == escape && reader->at[1]) {

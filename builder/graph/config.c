@@ -19,8 +19,11 @@ static int expand_pairs(const struct site *site, struct strlist *ret, struct msb
 		if (r < 0)
 			return r;
 		if (i % 2 == 0 && !*value)
-			return msb_error_say(err, EINVAL, "%s names can not be blank",
-					     instruction_name(site->instruction->kind));
+			return msb_error_say(err, EINVAL,
+					     "%s name '%s' comes out blank; give its variable a "
+					     "value",
+					     instruction_name(site->instruction->kind),
+					     args->items[i]);
 		if (strlist_add(ret, value) < 0)
 			return msb_error_memory(err);
 	}
@@ -194,7 +197,9 @@ int config_volume(struct site *site, struct msb_error *err)
 			return r;
 		if (!*volume)
 			return msb_error_say(err, EINVAL,
-					     "VOLUME specified can not be an empty string");
+					     "VOLUME '%s' comes out empty; give its variable a "
+					     "value",
+					     args->items[i]);
 		if (strlist_add(&given, volume) < 0 ||
 		    (!strlist_has(volumes, volume) && strlist_add(volumes, volume) < 0))
 			return msb_error_memory(err);
@@ -245,7 +250,9 @@ int config_stopsignal(struct site *site, struct msb_error *err)
 	if (r < 0)
 		return r;
 	if (!is_signal(name))
-		return msb_error_say(err, EINVAL, "invalid signal: %s", name);
+		return msb_error_say(
+			err, EINVAL,
+			"invalid signal '%s'; write a name such as SIGTERM, or a number", name);
 	if (replace_text(&site->scope->config.stop_signal, name) < 0)
 		return msb_error_memory(err);
 	buffer_printf(&history, "STOPSIGNAL %s", name);

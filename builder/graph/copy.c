@@ -6,6 +6,7 @@
 #include <msb/digest.h>
 
 #include "git_reference.h"
+#include "ignore.h"
 #include "internal.h"
 #include "path.h"
 
@@ -65,10 +66,11 @@ static int check_mode(const char *mode, struct msb_error *err)
 {
 	if (!mode || is_mode(mode))
 		return 0;
-	return msb_error_say(err, EINVAL,
-			     "invalid chmod parameter: '%s'. it should be octal string and "
-			     "between 0 and 07777, or symbolic as u=rwX,go=rX",
-			     mode);
+	return msb_error_say(
+		err, EINVAL,
+		"invalid --chmod=%s; write an octal mode up to 07777, or a symbolic one such "
+		"as u=rwX,go=rX",
+		mode);
 }
 
 static int check_checksum(const struct copy_step *copy, struct msb_error *err)
@@ -79,20 +81,25 @@ static int check_checksum(const struct copy_step *copy, struct msb_error *err)
 	if (!copy->checksum)
 		return 0;
 	if (copy->sources.count + copy->file_count != 1)
-		return msb_error_say(err, EINVAL,
-				     "checksum can't be specified for multiple sources");
+		return msb_error_say(
+			err, EINVAL,
+			"--checksum is of one source, not of %zu; write an ADD for each",
+			copy->sources.count + copy->file_count);
 	source = copy->sources.count ? copy->sources.items[0] : "";
 	if (remote_is_git(source))
 		return 0;
 	if (!remote_is_url(source))
-		return msb_error_say(err, EINVAL,
-				     "checksum can't be specified for non-HTTP(S) and non-git "
-				     "sources");
+		return msb_error_say(
+			err, EINVAL,
+			"--checksum is for URLs and git repositories, not for '%s'; leave "
+			"it out",
+			source);
 	if (strncmp(copy->checksum, "sha256:", 7) != 0 ||
 	    msb_digest_parse(copy->checksum, &ignored) < 0)
-		return msb_error_say(err, EINVAL,
-				     "invalid checksum '%s' (write sha256: and 64 digits)",
-				     copy->checksum);
+		return msb_error_say(
+			err, EINVAL,
+			"invalid checksum '%s'; write sha256: and 64 hexadecimal digits",
+			copy->checksum);
 	return 0;
 }
 
@@ -126,12 +133,22 @@ static int add_source(const struct site *site, struct copy_step *copy, const cha
 
 	if (r < 0)
 		return r;
-	if (!is_add(site) && remote_is_git(source))
+	if (!is_add(site) && (remote_is_git(source) || remote_is_url(source)))
+		return msb_error_say(err, EINVAL, "COPY cannot fetch '%s'; write ADD for %s",
+				     source, remote_is_git(source) ? "a git repository" : "a URL");
+	if (is_add(site) && remote_is_git(source)) {
+		struct git_reference reference;
+
+		r = git_reference_parse(source, &reference, err);
+		if (r < 0)
+			return r;
+		git_reference_done(&reference);
+	}
+	if (!remote_is_url(source) && glob_match(source, "") < 0)
 		return msb_error_say(err, EINVAL,
-				     "source can't be a git ref for COPY (ADD takes "
-				     "one)");
-	if (!is_add(site) && remote_is_url(source))
-		return msb_error_say(err, EINVAL, "source can't be a URL for COPY (ADD takes one)");
+				     "malformed pattern '%s'; close its [, and write [[] for the "
+				     "character",
+				     source);
 	return strlist_add(&copy->sources, source) < 0 ? msb_error_memory(err) : 0;
 }
 
@@ -145,7 +162,9 @@ static int add_file(const struct site *site, struct inline_file *file,
 	int r = 0;
 
 	if (!path_is_name(heredoc->name, strlen(heredoc->name)))
-		return msb_error_say(err, EINVAL, "heredoc '%s' is no file name", heredoc->name);
+		return msb_error_say(err, EINVAL,
+				     "heredoc '%s' is no file name; write <<NAME without slashes",
+				     heredoc->name);
 	file->name = strdup(heredoc->name);
 	if (heredoc->expand)
 		r = words_expand(&words, heredoc->body, &file->content, err);
@@ -198,10 +217,10 @@ static int set_dest(const struct site *site, struct copy_step *copy, const char 
 		return msb_error_memory(err);
 	}
 	if (!directory && copy->sources.count + copy->file_count > 1)
-		return msb_error_say(err, EINVAL,
-				     "When using %s with more than one source file, the "
-				     "destination must be a directory and end with a /",
-				     instruction_name(site->instruction->kind));
+		return msb_error_say(
+			err, EINVAL,
+			"%s has several sources, but '%s' names no directory; write '%s/'",
+			instruction_name(site->instruction->kind), dest, dest);
 	return 0;
 }
 

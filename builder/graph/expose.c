@@ -9,8 +9,7 @@
 
 static int bad_port(const char *spec, struct msb_error *err)
 {
-	return msb_error_say(err, EINVAL,
-			     "invalid containerPort: '%s' (write 80, 80/udp or 8000-8010)", spec);
+	return msb_error_say(err, EINVAL, "invalid port '%s'; write 80, 80/udp or 8000-8010", spec);
 }
 
 static const char *take_port(const char *text, int *ret)
@@ -35,7 +34,7 @@ static int add_ports(struct strlist *ports, const char *spec, struct msb_error *
 		if (strcasecmp(slash ? slash + 1 : "tcp", protocols[i]) == 0)
 			protocol = protocols[i];
 	if (!protocol)
-		return msb_error_say(err, EINVAL, "invalid proto: %s (tcp, udp or sctp)",
+		return msb_error_say(err, EINVAL, "invalid protocol '%s'; write tcp, udp or sctp",
 				     slash + 1);
 	at = take_port(at, &first);
 	last = first;

@@ -8,6 +8,7 @@
 #include <msb/cleanup.h>
 
 #include "path.h"
+#include "suggest.h"
 
 bool remote_is_url(const char *source)
 {
@@ -45,7 +46,7 @@ static int set_once(char **place, char *text, const char *what, struct msb_error
 {
 	if (*place) {
 		free(text);
-		return msb_error_say(err, EINVAL, "%s is given twice", what);
+		return msb_error_say(err, EINVAL, "%s is given twice; keep one of them", what);
 	}
 	*place = text;
 	return text ? 0 : msb_error_memory(err);
@@ -136,13 +137,16 @@ static int truth(const char *value, bool *ret, struct msb_error *err)
 	else if (strcmp(value, "false") == 0 || strcmp(value, "0") == 0)
 		*ret = false;
 	else
-		return msb_error_say(err, EINVAL, "'%s' is neither true nor false", value);
+		return msb_error_say(err, EINVAL,
+				     "'%s' is neither true nor false; write one of these", value);
 	return 0;
 }
 
 static int take_pair(struct git_reference *reference, const char *key, const char *value,
 		     struct msb_error *err)
 {
+	static const char *const known[] = {"ref",    "tag",      "branch",       "subdir",
+					    "commit", "checksum", "keep-git-dir", "submodules"};
 	bool yes;
 	int r;
 
@@ -166,7 +170,8 @@ static int take_pair(struct git_reference *reference, const char *key, const cha
 		reference->no_submodules = r >= 0 && !yes;
 		return r;
 	}
-	return msb_error_say(err, EINVAL, "unexpected '%s' in the query", key);
+	return suggest_instead("the query has an unknown key", "", key, known,
+			       sizeof(known) / sizeof(*known), err);
 }
 
 static int take_query(struct git_reference *reference, char *query, struct msb_error *err)
@@ -214,7 +219,8 @@ static int parse(char *source, struct git_reference *reference, struct msb_error
 		r = set_ref(reference, "", reference->checksum, err);
 	/* It becomes a word of a command line. */
 	if (r >= 0 && reference->ref && (*reference->ref == '-' || strchr(reference->ref, ':')))
-		r = msb_error_say(err, EINVAL, "'%s' is no ref", reference->ref);
+		r = msb_error_say(err, EINVAL, "'%s' is no ref; name a branch, a tag or a commit",
+				  reference->ref);
 	return r;
 }
 

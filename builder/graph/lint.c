@@ -227,18 +227,21 @@ static int name_globals(struct linter *linter)
 	return 0;
 }
 
+#define CHECK_ARGUMENT "BUILDKIT_DOCKERFILE_CHECK"
+
 static int prepare(struct linter *linter, struct msb_error *err)
 {
 	const struct strlist *args = linter->inputs->build_args;
-	const char *options = args ? strlist_get_env(args, "BUILDKIT_DOCKERFILE_CHECK") : NULL;
+	const char *given = args ? strlist_get_env(args, CHECK_ARGUMENT) : NULL;
+	const char *own = linter->file->check ? linter->file->check : "";
 	size_t stages = 0;
-	int r;
+	int r = check_options_parse(given ? given : own, &linter->options, err);
 
-	if (!options)
-		options = linter->file->check ? linter->file->check : "";
-	r = check_options_parse(options, &linter->options, err);
+	if (r < 0 && given)
+		return msb_error_prefix(err, r, "--build-arg " CHECK_ARGUMENT);
 	if (r < 0)
-		return msb_error_prefix(err, r, "%s", linter->file->name);
+		return msb_error_prefix(err, r, "%s:%d", linter->file->name,
+					linter->file->check_line);
 	for (size_t i = 0; i < linter->file->count; i++)
 		stages += linter->file->instructions[i].kind == INSTRUCTION_FROM;
 	linter->scopes = calloc(stages + 1, sizeof(*linter->scopes));

@@ -61,7 +61,8 @@ static int take_bool(const char *text, size_t length, bool *ret, struct msb_erro
 			return 0;
 		}
 	}
-	return msb_error_say(err, EINVAL, "check option error is true or false, not '%.*s'",
+	return msb_error_say(err, EINVAL,
+			     "check option error is '%.*s'; write error=true or error=false",
 			     (int)(length < 100 ? length : 100), text);
 }
 
@@ -85,8 +86,8 @@ static int take_option(const char *text, size_t length, struct check_options *re
 			return take_bool(value, size, &ret->error, err);
 	}
 	return msb_error_say(err, EINVAL,
-			     "invalid check option '%.*s' (there are skip=RULE,…, error=true and "
-			     "experimental=RULE,…)",
+			     "invalid check option '%.*s'; write skip=RULE,…, error=true or "
+			     "experimental=RULE,…",
 			     (int)(name < 100 ? name : 100), text);
 }
 

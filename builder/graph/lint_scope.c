@@ -102,11 +102,11 @@ static int inherit(struct linter *linter, const struct lint_scope *from, struct 
 	for (size_t i = 0; i < from->args.count; i++)
 		linter->spent += strlen(from->args.items[i]) + sizeof(char *);
 	if (linter->spent > SCOPE_BYTES_MAX)
-		return msb_error_say(err, E2BIG,
-				     "%s:%d: the stages' variables take more than "
-				     "%u MiB",
-				     linter->file->name, linter->instruction->line,
-				     SCOPE_BYTES_MAX >> 20);
+		return msb_error_say(
+			err, E2BIG,
+			"%s:%d: the stages' variables take more than %u MiB; keep long "
+			"values in files",
+			linter->file->name, linter->instruction->line, SCOPE_BYTES_MAX >> 20);
 	if (strlist_copy(&scope->env, &from->env) < 0 ||
 	    strlist_copy(&scope->args, &from->args) < 0)
 		return msb_error_memory(err);

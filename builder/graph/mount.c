@@ -39,15 +39,17 @@ static void draft_done(struct draft *draft)
 
 typedef int key_fn(struct draft *draft, const char *key, const char *value, struct msb_error *err);
 
-static int invalid(const char *key, const char *value, struct msb_error *err)
+static int invalid(const char *key, const char *value, const char *instead, struct msb_error *err)
 {
-	return msb_error_say(err, EINVAL, "invalid value for %s: %s", key, value);
+	return msb_error_say(err, EINVAL, "invalid value '%s' for %s; write %s=%s", value, key, key,
+			     instead);
 }
 
-static int unexpected(const struct draft *draft, const char *key, struct msb_error *err)
+static int unexpected(const struct draft *draft, const char *key, const char *types,
+		      struct msb_error *err)
 {
-	return msb_error_say(err, EINVAL, "unexpected key '%s' for mount type '%s'", key,
-			     kinds[draft->mount->kind]);
+	return msb_error_say(err, EINVAL, "'%s' is not for mount type '%s'; write %s before it",
+			     key, kinds[draft->mount->kind], types);
 }
 
 static int find_word(const char *const *words, size_t count, const char *value)
@@ -58,24 +60,13 @@ static int find_word(const char *const *words, size_t count, const char *value)
 	return -1;
 }
 
-static int unknown_word(const char *what, const char *value, const char *const *words, size_t count,
-			struct msb_error *err)
-{
-	const char *near = suggest(value, words, count);
-
-	if (near)
-		return msb_error_say(err, EINVAL, "unsupported %s '%s' (did you mean %s?)", what,
-				     value, near);
-	return msb_error_say(err, EINVAL, "unsupported %s '%s'", what, value);
-}
-
 static int key_type(struct draft *draft, const char *key, const char *value, struct msb_error *err)
 {
 	int kind = find_word(kinds, KINDS, value);
 
 	(void)key;
 	if (kind < 0)
-		return unknown_word("mount type", value, kinds, KINDS, err);
+		return suggest_instead("unknown mount type", "", value, kinds, KINDS, err);
 	draft->mount->kind = kind;
 	return 0;
 }
@@ -87,7 +78,7 @@ static int key_sharing(struct draft *draft, const char *key, const char *value,
 
 	(void)key;
 	if (sharing < 0)
-		return unknown_word("sharing value", value, sharings, SHARINGS, err);
+		return suggest_instead("unknown sharing mode", "", value, sharings, SHARINGS, err);
 	draft->mount->sharing = sharing;
 	draft->has_sharing = true;
 	return 0;
@@ -127,7 +118,7 @@ static int key_id(struct draft *draft, const char *key, const char *value, struc
 static int key_env(struct draft *draft, const char *key, const char *value, struct msb_error *err)
 {
 	if (draft->mount->kind != MOUNT_SECRET)
-		return unexpected(draft, key, err);
+		return unexpected(draft, key, "type=secret", err);
 	draft->has_env = true;
 	return set_text(&draft->mount->env, value, err);
 }
@@ -139,7 +130,7 @@ static int read_bool(const char *key, const char *value, bool *ret, struct msb_e
 	int word = value ? find_word(words, 6, value) : 0;
 
 	if (word < 0)
-		return invalid(key, value, err);
+		return invalid(key, value, "true", err);
 	*ret = word < 3;
 	return 0;
 }
@@ -168,7 +159,7 @@ static int key_required(struct draft *draft, const char *key, const char *value,
 			struct msb_error *err)
 {
 	if (draft->mount->kind != MOUNT_SECRET && draft->mount->kind != MOUNT_SSH)
-		return unexpected(draft, key, err);
+		return unexpected(draft, key, "type=secret or type=ssh", err);
 	return read_bool(key, value, &draft->mount->required, err);
 }
 
@@ -189,7 +180,7 @@ static bool read_number(const char *value, int base, uint32_t *ret)
 static int key_mode(struct draft *draft, const char *key, const char *value, struct msb_error *err)
 {
 	if (!read_number(value, 8, &draft->mount->mode))
-		return invalid(key, value, err);
+		return invalid(key, value, "0755", err);
 	draft->mount->has_mode = true;
 	return 0;
 }
@@ -197,13 +188,13 @@ static int key_mode(struct draft *draft, const char *key, const char *value, str
 static int key_uid(struct draft *draft, const char *key, const char *value, struct msb_error *err)
 {
 	draft->has_uid = true;
-	return read_number(value, 10, &draft->mount->uid) ? 0 : invalid(key, value, err);
+	return read_number(value, 10, &draft->mount->uid) ? 0 : invalid(key, value, "1000", err);
 }
 
 static int key_gid(struct draft *draft, const char *key, const char *value, struct msb_error *err)
 {
 	draft->has_gid = true;
-	return read_number(value, 10, &draft->mount->gid) ? 0 : invalid(key, value, err);
+	return read_number(value, 10, &draft->mount->gid) ? 0 : invalid(key, value, "1000", err);
 }
 
 /* "64m", "1.5GiB", "1024": powers of 1024. */
@@ -216,10 +207,10 @@ static int key_size(struct draft *draft, const char *key, const char *value, str
 	char *end;
 
 	if (draft->mount->kind != MOUNT_TMPFS)
-		return unexpected(draft, key, err);
+		return unexpected(draft, key, "type=tmpfs", err);
 	size = strtod(value, &end);
 	if (digits == 0 || digits > 20 || end != unit)
-		return invalid(key, value, err);
+		return invalid(key, value, "64m", err);
 	unit += *unit == ' ';
 	letter = *unit ? strchr(letters, tolower((unsigned char)*unit)) : NULL;
 	for (const char *c = letters; letter && c <= letter; c++)
@@ -229,7 +220,7 @@ static int key_size(struct draft *draft, const char *key, const char *value, str
 		unit++;
 	unit += tolower((unsigned char)*unit) == 'b';
 	if (*unit || size < 0 || size > 1e18)
-		return invalid(key, value, err);
+		return invalid(key, value, "64m", err);
 	draft->mount->size = (uint64_t)size;
 	return 0;
 }
@@ -262,17 +253,13 @@ static const struct {
 
 enum { KEYS = sizeof(keys) / sizeof(*keys) };
 
-static int unknown_key(const char *key, const char *field, struct msb_error *err)
+static int unknown_key(const char *key, struct msb_error *err)
 {
-	const char *names[KEYS], *near;
+	const char *names[KEYS];
 
 	for (size_t i = 0; i < KEYS; i++)
 		names[i] = keys[i].name;
-	near = suggest(key, names, KEYS);
-	if (near)
-		return msb_error_say(err, EINVAL, "unexpected key '%s' in '%s' (did you mean %s?)",
-				     key, field, near);
-	return msb_error_say(err, EINVAL, "unexpected key '%s' in '%s'", key, field);
+	return suggest_instead("unknown key of a mount", "", key, names, KEYS, err);
 }
 
 static int read_field(struct draft *draft, const char *field, struct msb_error *err)
@@ -288,16 +275,18 @@ static int read_field(struct draft *draft, const char *field, struct msb_error *
 	while (i < KEYS && strcasecmp(keys[i].name, key) != 0)
 		i++;
 	if (i == KEYS && equals)
-		return unknown_key(key, field, err);
+		return unknown_key(key, err);
 	if (!equals && (i == KEYS || !keys[i].bare))
-		return msb_error_say(err, EINVAL, "invalid field '%s' must be a key=value pair",
-				     field);
+		return msb_error_say(err, EINVAL, "'%s' of a mount has no value; write %s=VALUE",
+				     field, field);
 	if (!equals)
 		return draft->is_open ? 0 : keys[i].read(draft, keys[i].name, NULL, err);
 	if (keys[i].read == key_from && strchr(equals, '$') && strchr(equals, '$')[1])
-		return msb_error_say(err, EINVAL,
-				     "'from' doesn't support variable expansion, define alias "
-				     "stage instead");
+		return msb_error_say(
+			err, EINVAL,
+			"variables are not expanded in '%s'; write a stage FROM %s AS NAME "
+			"with a global ARG, and from=NAME",
+			field, equals + 1);
 	if (draft->only_looks && strpbrk(equals, "$\\`'\"")) {
 		draft->is_open |= keys[i].read == key_type;
 		return 0;
@@ -316,21 +305,24 @@ static int take_field(const char *text, struct buffer *field, const char **ret_n
 		for (text++; *text != '"' || text[1] == '"'; text++) {
 			if (!*text)
 				return msb_error_say(err, EINVAL,
-						     "failed to parse csv mounts: quote is not "
-						     "closed");
+						     "a quote in --mount is not closed; end the "
+						     "field with \"");
 			text += *text == '"';
 			buffer_char(field, *text);
 		}
 		text++;
 		if (*text && *text != ',')
 			return msb_error_say(err, EINVAL,
-					     "failed to parse csv mounts: text behind a quote");
+					     "text behind a quoted field of --mount; put the whole "
+					     "field in quotes");
 	} else {
 		size_t length = strcspn(text, ",");
 
 		if (memchr(text, '"', length))
-			return msb_error_say(err, EINVAL,
-					     "failed to parse csv mounts: bare quote in a field");
+			return msb_error_say(
+				err, EINVAL,
+				"a quote within a field of --mount; put the whole field in "
+				"quotes, and write \"\" for the character");
 		buffer_append(field, text, length);
 		text += length;
 	}
@@ -343,7 +335,8 @@ static int read_fields(struct draft *draft, const char *text, struct msb_error *
 	int r = 0;
 
 	if (!*text)
-		return msb_error_say(err, EINVAL, "failed to parse csv mounts: nothing given");
+		return msb_error_say(err, EINVAL,
+				     "--mount is empty; write --mount=type=cache,target=/PATH");
 	while (r == 0 && text) {
 		autobuffer field = {0};
 		autofree char *content = NULL;
@@ -359,8 +352,13 @@ static int read_fields(struct draft *draft, const char *text, struct msb_error *
 
 static int not_allowed(const char *what, const struct run_mount *mount, struct msb_error *err)
 {
-	return msb_error_say(err, EINVAL, "%s not allowed for '%s' type mounts", what,
+	return msb_error_say(err, EINVAL, "%s is not for '%s' mounts; leave it out", what,
 			     kinds[mount->kind]);
+}
+
+static int nameless_secret(struct msb_error *err)
+{
+	return msb_error_say(err, EINVAL, "a secret mount without a name; write id=NAME");
 }
 
 static int check(const struct draft *draft, struct msb_error *err)
@@ -376,17 +374,15 @@ static int check(const struct draft *draft, struct msb_error *err)
 	}
 	if (mount->kind == MOUNT_SECRET) {
 		if (draft->from && *draft->from)
-			return msb_error_say(err, EINVAL, "secret mount should not have a from");
+			return not_allowed("from", mount, err);
 		if (!mount->source && !mount->target && !mount->id)
-			return msb_error_say(err, EINVAL,
-					     "invalid secret mount. one of source, target "
-					     "required");
+			return nameless_secret(err);
 		if (mount->source && mount->id)
-			return msb_error_say(err, EINVAL, "both source and id can't be set");
+			return msb_error_say(err, EINVAL,
+					     "both id and source name the secret; leave one out");
 	}
 	if (draft->has_sharing && mount->kind != MOUNT_CACHE)
-		return msb_error_say(err, EINVAL, "invalid cache sharing set for %s mount",
-				     kinds[mount->kind]);
+		return not_allowed("sharing", mount, err);
 	if (mount->kind == MOUNT_SSH && mount->source)
 		return not_allowed("source", mount, err);
 	return 0;
@@ -403,7 +399,8 @@ static int settle_target(struct draft *draft, struct msb_error *err)
 	free(mount->target);
 	mount->target = target;
 	if (strcmp(target, "/") == 0)
-		return msb_error_say(err, EINVAL, "invalid mount target \"/\"");
+		return msb_error_say(err, EINVAL,
+				     "the mount's target is /; name a directory below it");
 	return 0;
 }
 
@@ -418,9 +415,7 @@ static int settle_secret(struct draft *draft, struct msb_error *err)
 	if ((!mount->id || !*mount->id) && set_text(&mount->id, name, err) < 0)
 		return -ENOMEM;
 	if (!mount->id || !*mount->id)
-		return msb_error_say(err, EINVAL,
-				     "invalid secret mount. one of source, target "
-				     "required");
+		return nameless_secret(err);
 	free(steal(&mount->source));
 	if (draft->has_env && !*mount->env && set_text(&mount->env, mount->id, err) < 0)
 		return -ENOMEM;

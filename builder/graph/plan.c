@@ -53,9 +53,11 @@ static int charge(struct planner *planner, const struct scope *scope, struct msb
 			  list_bytes(&config->labels) + list_bytes(&config->ports) +
 			  list_bytes(&config->volumes) + list_bytes(&config->onbuild);
 	if (planner->spent > CONFIG_BYTES_MAX)
-		return msb_error_say(err, E2BIG,
-				     "variables, labels and ports take more than %u MiB",
-				     CONFIG_BYTES_MAX >> 20);
+		return msb_error_say(
+			err, E2BIG,
+			"variables, labels and ports take more than %u MiB; keep long values "
+			"in files",
+			CONFIG_BYTES_MAX >> 20);
 	return 0;
 }
 

@@ -11,7 +11,9 @@
 static int set_script(struct run_step *run, const struct heredoc *heredoc, struct msb_error *err)
 {
 	if (!path_is_name(heredoc->name, strlen(heredoc->name)))
-		return msb_error_say(err, EINVAL, "heredoc '%s' is no file name", heredoc->name);
+		return msb_error_say(err, EINVAL,
+				     "heredoc '%s' is no file name; write <<NAME without slashes",
+				     heredoc->name);
 	run->script = calloc(1, sizeof(*run->script));
 	if (!run->script)
 		return msb_error_memory(err);

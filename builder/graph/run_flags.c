@@ -5,6 +5,7 @@
 
 #include "internal.h"
 #include "mount.h"
+#include "suggest.h"
 
 static int read_network(const struct instruction *instruction, enum run_network *ret,
 			struct msb_error *err)
@@ -21,19 +22,19 @@ static int read_network(const struct instruction *instruction, enum run_network 
 			return 0;
 		}
 	}
-	return msb_error_say(err, EINVAL, "network mode '%s' is not valid (default, none or host)",
-			     text);
+	return suggest_instead("unknown flag", "--network=", text, names,
+			       sizeof(names) / sizeof(*names), err);
 }
 
 static int read_security(const struct instruction *instruction, bool *ret, struct msb_error *err)
 {
+	static const char *const names[] = {"sandbox", "insecure"};
 	const char *text = instruction_flag(instruction, "security");
 
-	if (!text || strcmp(text, "sandbox") == 0)
+	if (!text || strcmp(text, names[0]) == 0)
 		return 0;
-	if (strcmp(text, "insecure") != 0)
-		return msb_error_say(err, EINVAL,
-				     "security '%s' is not valid (sandbox or insecure)", text);
+	if (strcmp(text, names[1]) != 0)
+		return suggest_instead("unknown flag", "--security=", text, names, 2, err);
 	*ret = true;
 	return 0;
 }

@@ -93,8 +93,7 @@ int stage_reference(struct planner *planner, struct plan_stage *stage, const cha
 
 	if (is_number(from, &found)) {
 		if (found >= plan->stage_count)
-			return msb_error_say(err, EINVAL,
-					     "invalid stage index %s (the stages are 0 to %zu)",
+			return msb_error_say(err, EINVAL, "no stage %s; the stages are 0 to %zu",
 					     from, plan->stage_count - 1);
 	} else {
 		found = find_stage(plan, stage->index, from);
@@ -102,7 +101,9 @@ int stage_reference(struct planner *planner, struct plan_stage *stage, const cha
 			found = find_stage(plan, plan->stage_count, from);
 	}
 	if (found == stage->index)
-		return msb_error_say(err, EINVAL, "circular dependency detected on stage: %s",
+		return msb_error_say(err, EINVAL,
+				     "stage '%s' reads from itself, a circular dependency; name an "
+				     "earlier stage or an image",
 				     from);
 	if (found > stage->index && !is_number(from, &number)) {
 		r = find_named(planner, from, ret, err);
@@ -110,10 +111,11 @@ int stage_reference(struct planner *planner, struct plan_stage *stage, const cha
 			return r < 0 ? r : 0;
 	}
 	if (found > stage->index && found < plan->stage_count)
-		return msb_error_say(err, EINVAL,
-				     "cannot copy from stage '%s', it needs to be defined before "
-				     "current stage",
-				     from);
+		return msb_error_say(
+			err, EINVAL,
+			"cannot read from stage '%s', which stands below; move its FROM "
+			"above this stage",
+			from);
 	if (found == plan->stage_count)
 		return strcmp(from, "scratch") == 0 ? set_source(ret, SOURCE_SCRATCH, 0, NULL, err)
 						    : set_source(ret, SOURCE_IMAGE, 0, from, err);
@@ -157,8 +159,11 @@ static int read_platform(struct planner *planner, struct plan_stage *stage,
 	if (r < 0)
 		return r;
 	if (!*stage->platform)
-		return msb_error_say(err, EINVAL, "empty platform value from expression %s",
-				     platform);
+		return msb_error_say(
+			err, EINVAL,
+			"platform '%s' comes out empty; give its variable a value before "
+			"the first FROM, or --build-arg",
+			platform);
 	return 0;
 }
 
@@ -180,8 +185,11 @@ static int read_from(struct planner *planner, struct plan_stage *stage,
 	if (r < 0)
 		return r;
 	if (!*base)
-		return msb_error_say(err, EINVAL, "base name (%s) should not be blank",
-				     from->args.items[0]);
+		return msb_error_say(
+			err, EINVAL,
+			"image name '%s' comes out blank; give its variable a value before "
+			"the first FROM, or --build-arg",
+			from->args.items[0]);
 	r = find_base(planner, stage, base, err);
 	return r < 0 ? r : read_platform(planner, stage, from, err);
 }
@@ -202,8 +210,9 @@ int stage_collect(struct planner *planner, struct msb_error *err)
 	size_t count = count_stages(file);
 
 	if (count > STAGES_MAX)
-		return msb_error_say(err, EINVAL, "%s: more than %d stages", file->name,
-				     STAGES_MAX);
+		return msb_error_say(err, EINVAL,
+				     "%s:1: more than %d stages; split it in several Dockerfiles",
+				     file->name, STAGES_MAX);
 	plan->stages = calloc(count + 1, sizeof(*plan->stages));
 	planner->scopes = calloc(count + 1, sizeof(*planner->scopes));
 	planner->first = calloc(count + 1, sizeof(*planner->first));
@@ -228,33 +237,31 @@ int stage_collect(struct planner *planner, struct msb_error *err)
 	return 0;
 }
 
-static const char *nearest_stage(const struct plan *plan, const char *name)
+static int no_target(const struct planner *planner, const char *target, struct msb_error *err)
 {
-	const char *near = NULL;
+	const struct plan *plan = planner->plan;
+	autofree const char **labels = calloc(plan->stage_count, sizeof(*labels));
+	int r;
 
-	for (size_t i = 0; i < plan->stage_count && !near; i++)
-		near = suggest(name, (const char *const *)&plan->stages[i].name, 1);
-	return near;
+	if (!labels)
+		return msb_error_memory(err);
+	for (size_t i = 0; i < plan->stage_count; i++)
+		labels[i] = plan->stages[i].label;
+	r = suggest_instead("no target stage", "", target, labels, plan->stage_count, err);
+	return msb_error_prefix(err, r, "%s", planner->file->name);
 }
 
 static int find_target(struct planner *planner, const char *target, size_t *ret,
 		       struct msb_error *err)
 {
 	struct plan *plan = planner->plan;
-	const char *near;
 
 	*ret = *target ? find_stage(plan, plan->stage_count, target) : plan->stage_count - 1;
 	if (*ret < plan->stage_count)
 		return 0;
 	if (is_number(target, ret) && *ret < plan->stage_count)
 		return 0;
-	near = nearest_stage(plan, target);
-	if (near)
-		return msb_error_say(err, EINVAL,
-				     "%s: target stage '%s' could not be found (did you mean %s?)",
-				     planner->file->name, target, near);
-	return msb_error_say(err, EINVAL, "%s: target stage '%s' could not be found",
-			     planner->file->name, target);
+	return no_target(planner, target, err);
 }
 
 /* One asked for twice counts where it came last. */

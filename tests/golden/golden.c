@@ -1,8 +1,9 @@
 /*
  * Cases as files. "golden parse DIR", and likewise plan, lint and outline, turn every NAME.in of
- * DIR to text and compare that with NAME.expect; "golden words|ignore|glob FILE" checks a table row
- * by row. The first line of every file says what it shows and is not part of the case. Speaks TAP.
- * "golden show parse FILE.in" prints the text instead, to be read and kept.
+ * DIR to text and compare that with NAME.expect; "golden refused DIR" is plan, and each case an
+ * error with a place and a remedy. "golden words|ignore|glob FILE" checks a table row by row. The
+ * first line of every file says what it shows and is not part of the case. Speaks TAP. "golden show
+ * parse FILE.in" prints the text instead, to be read and kept.
  */
 #include <dirent.h>
 #include <fcntl.h>
@@ -15,13 +16,11 @@
 #include "golden.h"
 #include "io.h"
 
-enum case_kind { CASE_PARSE, CASE_PLAN, CASE_LINT, CASE_OUTLINE, CASE_KINDS };
+enum case_kind { CASE_PARSE, CASE_PLAN, CASE_REFUSED, CASE_LINT, CASE_OUTLINE, CASE_KINDS };
 
 static const char *const kinds[] = {
-	[CASE_PARSE] = "parse",
-	[CASE_PLAN] = "plan",
-	[CASE_LINT] = "lint",
-	[CASE_OUTLINE] = "outline",
+	[CASE_PARSE] = "parse", [CASE_PLAN] = "plan",       [CASE_REFUSED] = "refused",
+	[CASE_LINT] = "lint",   [CASE_OUTLINE] = "outline",
 };
 
 /* The kind of that name; CASE_KINDS: none. */
@@ -116,7 +115,7 @@ static int dump_case(enum case_kind kind, const struct dockerfile *dockerfile, c
 	inputs.context = &setting;
 	if (kind == CASE_PARSE)
 		dump_dockerfile(out, dockerfile);
-	else if (kind == CASE_PLAN)
+	else if (kind == CASE_PLAN || kind == CASE_REFUSED)
 		r = plan_case(&inputs, out, err);
 	else if (kind == CASE_LINT)
 		r = lint_case(&inputs, &setting, out, err);
@@ -180,6 +179,13 @@ static void print_commented(const char *title, const char *text)
 	}
 }
 
+/* A refusal says what is wrong and what to write instead. */
+static bool has_remedy(const char *text)
+{
+	return strncmp(text, "error: Dockerfile:", 18) == 0 &&
+	       (strstr(text, "; ") || strstr(text, " (did you mean "));
+}
+
 static bool check_case(int dir, const char *name, enum case_kind kind, size_t number)
 {
 	autofree char *expect_name = NULL, *expected = NULL, *result = NULL;
@@ -189,7 +195,8 @@ static bool check_case(int dir, const char *name, enum case_kind kind, size_t nu
 		abort();
 	expected = read_text(dir, expect_name);
 	result = case_result(dir, name, kind);
-	same = expected && result && strcmp(expected, result) == 0;
+	same = expected && result && strcmp(expected, result) == 0 &&
+	       (kind != CASE_REFUSED || has_remedy(result));
 	printf("%sok %zu - %.*s\n", same ? "" : "not ", number, (int)(strlen(name) - 3), name);
 	if (!same) {
 		print_commented("expected", expected ? expected : "(no file)");
@@ -256,8 +263,8 @@ int main(int argc, char **argv)
 		return check_table(TABLE_IGNORE, argv[2]);
 	if (argc == 3 && strcmp(what, "glob") == 0)
 		return check_table(TABLE_GLOB, argv[2]);
-	fprintf(stderr, "usage: golden parse|plan|lint|outline DIR, "
+	fprintf(stderr, "usage: golden parse|plan|refused|lint|outline DIR, "
 			"golden words|ignore|glob FILE, "
-			"golden show parse|plan|lint|outline FILE\n");
+			"golden show parse|plan|refused|lint|outline FILE\n");
 	return 2;
 }

@@ -93,7 +93,7 @@ int setting_image_config(void *context, const char *reference, const char *platf
 		if (strlen(reference) != name || strncmp(line, reference, name) != 0)
 			continue;
 		if (strcmp(line + name, " missing") == 0)
-			return msb_error_say(err, ENOENT, "no image '%s'", reference);
+			return msb_error_say(err, ENOENT, "no image '%s'; pull it", reference);
 		line += name + 1;
 		key = strcspn(line, " ");
 		word = strndup(line, key);

@@ -45,7 +45,7 @@ same "$(msb build -q --target base ctx)" "$(head -1 ids)"
 same "$(msb build -q --target prod ctx)" "$(tail -1 ids)"
 
 it "refuses an unknown one among them"
-refuses 1 "'tset' could not be found \(did you mean test" msb build -q --target prod --target tset ctx
+refuses 1 "'tset' \(did you mean test" msb build -q --target prod --target tset ctx
 
 it "annotates the manifest, not the image"
 before=$(msb build -q --target prod -t plain ctx)

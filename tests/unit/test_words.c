@@ -121,7 +121,9 @@ static void a_malformed_pattern_names_its_line(void **state)
 
 	(void)state;
 	assert_int_equal(ignore_parse(".dockerignore", "a\n[b\n", 5, &ignore, &err), -EINVAL);
-	assert_string_equal(err.text, ".dockerignore:2: syntax error in pattern '[b'");
+	assert_string_equal(err.text,
+			    ".dockerignore:2: syntax error in pattern '[b'; close its [, and "
+			    "write \\[ for the character");
 	assert_null(ignore);
 }
 
