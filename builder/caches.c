@@ -92,12 +92,11 @@ static int visit_place(void *context, int caches, const char *name, struct msb_e
 
 static int each_place(struct msb_store *store, struct search *search, struct msb_error *err)
 {
-	autoclose int caches = openat(msb_store_directory(store), MOUNTED_DIRECTORY,
-				      O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	autoclose int caches =
+		openat(msb_store_directory(store), MSB_CACHES, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
 	if (caches < 0)
-		return errno == ENOENT ? 0
-				       : msb_error_set(err, errno, "open '%s'", MOUNTED_DIRECTORY);
+		return errno == ENOENT ? 0 : msb_error_set(err, errno, "open '%s'", MSB_CACHES);
 	return each_name(caches, visit_place, search, err);
 }
 

@@ -50,7 +50,7 @@ static int measure_path(char *path, uint64_t *ret_count, uint64_t *ret_bytes, st
 int mounted_measure(struct msb_store *store, uint64_t *ret_count, uint64_t *ret_bytes,
 		    struct msb_error *err)
 {
-	autofree char *path = path_join(msb_store_path(store), MOUNTED_DIRECTORY);
+	autofree char *path = path_join(msb_store_path(store), MSB_CACHES);
 
 	return path ? measure_path(path, ret_count, ret_bytes, err) : msb_error_memory(err);
 }
@@ -65,5 +65,5 @@ int mounted_measure_one(int dir, const char *name, uint64_t *ret_bytes, struct m
 
 int mounted_remove(struct msb_store *store, struct msb_error *err)
 {
-	return io_remove_tree(msb_store_directory(store), MOUNTED_DIRECTORY, err);
+	return io_remove_tree(msb_store_directory(store), MSB_CACHES, err);
 }

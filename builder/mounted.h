@@ -2,10 +2,9 @@
 #ifndef MOUNTED_H
 #define MOUNTED_H
 
+#include <msb/cache_names.h>
 #include <msb/error.h>
 #include <msb/store.h>
-
-#define MOUNTED_DIRECTORY "caches"
 
 /* The bytes on the disk below a directory. */
 int mounted_measure_one(int dir, const char *name, uint64_t *ret_bytes, struct msb_error *err);

@@ -2,8 +2,11 @@
 #include <stdio.h>
 #include <string.h>
 
+#include <msb/cache_names.h>
+
 #include "core.h"
 #include "dircache.h"
+#include "disk.h"
 #include "history.h"
 #include "inode.h"
 #include "internal.h"
@@ -37,7 +40,9 @@ int core_open(const char *store, const struct core_options *options, struct core
 	core->history = history_new(core->store);
 	core->shelf = shelf_new(core->store);
 	core->texts = texts_new();
-	if (!core->dirs || !core->views || !core->history || !core->shelf || !core->texts)
+	core->disk = disk_new(msb_store_directory(core->store), MSB_CACHES);
+	if (!core->dirs || !core->views || !core->history || !core->shelf || !core->texts ||
+	    !core->disk)
 		return msb_error_memory(err);
 	*ret = steal(&core);
 	return 0;
@@ -47,6 +52,7 @@ void core_close(struct core *core)
 {
 	if (!core)
 		return;
+	disk_free(core->disk);
 	texts_free(core->texts);
 	shelf_free(core->shelf);
 	history_free(core->history);
@@ -88,10 +94,15 @@ int core_lookup(struct core *core, uint64_t parent, const char *name, struct cor
 		bool *ret_lasts)
 {
 	autonode node = {0}, child = {0};
+	uint64_t above;
 	int r;
 
 	if (ret_lasts)
 		*ret_lasts = inode_is_tree(parent);
+	if (inode_is_disk(parent)) {
+		r = disk_lookup(core->disk, parent, name, ret, &above);
+		return r == 0 && above ? names_stat(core, above, ret) : r;
+	}
 	if (!inode_is_tree(parent))
 		return names_lookup(core, parent, name, ret);
 	r = node_get(core, parent, &node);
@@ -107,6 +118,8 @@ int core_stat(struct core *core, uint64_t id, struct core_node *ret)
 	autonode node = {0};
 	int r;
 
+	if (inode_is_disk(id))
+		return disk_stat(core->disk, id, ret);
 	if (!inode_is_tree(id))
 		return names_stat(core, id, ret);
 	r = node_get(core, id, &node);
@@ -118,6 +131,8 @@ int core_list(struct core *core, uint64_t id, uint64_t offset, core_list_fn each
 	autonode node = {0};
 	int r;
 
+	if (inode_is_disk(id))
+		return disk_list(core->disk, id, offset, each, context);
 	if (!inode_is_tree(id))
 		return names_list(core, id, offset, each, context);
 	r = node_get(core, id, &node);
@@ -129,6 +144,8 @@ int core_readlink(struct core *core, uint64_t id, char **ret)
 	autonode node = {0};
 	int r;
 
+	if (inode_is_disk(id))
+		return disk_readlink(core->disk, id, ret);
 	if (!inode_is_tree(id))
 		return names_readlink(core, id, ret);
 	r = node_get(core, id, &node);
@@ -144,6 +161,8 @@ ssize_t core_read(struct core *core, uint64_t id, void *bytes, size_t size, uint
 
 	if (ret_place)
 		*ret_place = place;
+	if (inode_is_disk(id))
+		return disk_read(core->disk, id, bytes, size, offset);
 	if (!inode_is_tree(id))
 		return names_read(core, id, bytes, size, offset);
 	r = node_get(core, id, &node);
@@ -185,6 +204,8 @@ int core_seek(struct core *core, uint64_t id, uint64_t offset, int whence, uint6
 	struct core_node plain;
 	int r;
 
+	if (inode_is_disk(id))
+		return disk_seek(core->disk, id, offset, whence, ret);
 	if (inode_is_tree(id)) {
 		r = node_get(core, id, &node);
 		return r < 0 ? r : node_seek(&node, offset, whence, ret);
@@ -220,11 +241,13 @@ ssize_t core_xattr_list(struct core *core, uint64_t id, char *list, size_t size)
 	return r < 0 ? r : node_xattr_list(&node, list, size);
 }
 
-void core_forgotten(struct core *core, uint64_t count)
+void core_forget(struct core *core, uint64_t id, uint64_t lookups)
 {
-	uint64_t before = atomic_fetch_add(&core->forgotten, count);
+	uint64_t before = atomic_fetch_add(&core->forgotten, 1);
 
-	if (before < FORGOTTEN_MAX && before + count >= FORGOTTEN_MAX) {
+	if (inode_is_disk(id))
+		disk_forget(core->disk, id, lookups);
+	if (before == FORGOTTEN_MAX) {
 		dircache_trim(core->dirs);
 		atomic_store(&core->forgotten, 0);
 	}

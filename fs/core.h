@@ -78,9 +78,9 @@ int core_seek(struct core *core, uint64_t id, uint64_t offset, int whence, uint6
 ssize_t core_xattr(struct core *core, uint64_t id, const char *name, void *value, size_t size);
 ssize_t core_xattr_list(struct core *core, uint64_t id, char *list, size_t size);
 
-/* The kernel dropped so many nodes, as it does when memory is short: then the core gives some, too.
- */
-void core_forgotten(struct core *core, uint64_t count);
+/* The kernel dropped a node that core_lookup() answered so many times. When it drops many, as it
+ * does when memory is short, the core gives some, too. */
+void core_forget(struct core *core, uint64_t id, uint64_t lookups);
 
 int core_statfs(struct core *core, struct statvfs *ret);
 

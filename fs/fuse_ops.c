@@ -64,16 +64,20 @@ static void on_lookup(fuse_req_t request, fuse_ino_t parent, const char *name)
 {
 	struct fuse_entry_param entry = {.entry_timeout = FOREVER};
 	struct core_node node;
+	struct core *core = core_of(request);
 	bool lasts;
-	int r = core_lookup(core_of(request), parent, name, &node, &lasts);
+	int r = core_lookup(core, parent, name, &node, &lasts);
 
 	if (r == 0)
 		fill_entry(request, &node, &entry);
 	/* A name that will never be is an entry without a node, which the kernel keeps. */
-	if (r == 0 || (r == -ENOENT && lasts))
-		fuse_reply_entry(request, &entry);
-	else
+	if (r == 0 || (r == -ENOENT && lasts)) {
+		/* Nobody waits for it any more: nobody will forget it. */
+		if (fuse_reply_entry(request, &entry) < 0 && r == 0)
+			core_forget(core, node.id, 1);
+	} else {
 		fuse_reply_err(request, -r);
+	}
 }
 
 static void on_getattr(fuse_req_t request, fuse_ino_t id, struct fuse_file_info *file)
@@ -296,19 +300,16 @@ static void on_statfs(fuse_req_t request, fuse_ino_t id)
 		fuse_reply_statfs(request, &totals);
 }
 
-/* Nothing is remembered for a node. */
 static void on_forget(fuse_req_t request, fuse_ino_t id, uint64_t lookups)
 {
-	(void)id;
-	(void)lookups;
-	core_forgotten(core_of(request), 1);
+	core_forget(core_of(request), id, lookups);
 	fuse_reply_none(request);
 }
 
 static void on_forget_multi(fuse_req_t request, size_t count, struct fuse_forget_data *forgets)
 {
-	(void)forgets;
-	core_forgotten(core_of(request), count);
+	for (size_t i = 0; i < count; i++)
+		core_forget(core_of(request), forgets[i].ino, forgets[i].nlookup);
 	fuse_reply_none(request);
 }
 

@@ -2,7 +2,7 @@
 
 #include "inode.h"
 
-enum { TAG_TREE = 0, TAG_IMAGES = 1, TAG_NAME = 2 };
+enum { TAG_TREE = 0, TAG_IMAGES = 1, TAG_NAME = 2, TAG_DISK = 3 };
 
 #define TAG_SHIFT   60
 #define VIEW_SHIFT  32
@@ -57,6 +57,21 @@ bool inode_is_images(uint64_t id)
 uint64_t inode_interned(uint64_t id)
 {
 	return id & ((UINT64_C(1) << TAG_SHIFT) - 1);
+}
+
+uint64_t inode_of_disk(uint64_t number)
+{
+	return (uint64_t)TAG_DISK << TAG_SHIFT | (number & ((UINT64_C(1) << TAG_SHIFT) - 1));
+}
+
+bool inode_is_disk(uint64_t id)
+{
+	return tag_of(id) == TAG_DISK;
+}
+
+uint64_t inode_disk_number(uint64_t id)
+{
+	return inode_interned(id);
 }
 
 bool inode_is_tree(uint64_t id)

@@ -8,12 +8,14 @@
  *               shows it, and its preorder number + 1, or with the flag its hard link number
  *   1 | n 60    a directory of image names, interned as n
  *   2 | kind 4 | by name 1 | build 27 | stage 14 | step 14   a name below builds/
+ *   3 | n 60    a file of the disk below cache/, the table's nth (disk.h)
  *
  * Each starts with four tag bits. Hard links of one file share one id.
  *
  * Inode numbers of tree entries are stable over remounts and the same wherever the tree is shown:
  * (tree number) << 28 | preorder number, or | 1 << 27 | link number. So a tree may have up to
- * 2^27 entries; those beyond cannot be shown. All other inode numbers are the ids themselves.
+ * 2^27 entries; those beyond cannot be shown. A file of the disk has its number there, with the
+ * tag. All other inode numbers are the ids themselves.
  */
 #ifndef INODE_H
 #define INODE_H
@@ -32,6 +34,7 @@ enum inode_fixed {
 	INODE_BUILDS = 4,
 	INODE_TREES = 5,        /* .trees; also the place of what .trees/<hex> shows */
 	INODE_TREES_PREFIX = 6, /* the place of what .trees/sha256:<hex> shows */
+	INODE_CACHES = 7,
 };
 
 #define INODE_LIMIT (UINT32_C(1) << 27) /* of preorder numbers */
@@ -71,6 +74,10 @@ void inode_unpack(uint64_t id, struct inode_name *ret);
 uint64_t inode_of_images(uint64_t interned);
 bool inode_is_images(uint64_t id);
 uint64_t inode_interned(uint64_t id);
+
+uint64_t inode_of_disk(uint64_t number);
+bool inode_is_disk(uint64_t id);
+uint64_t inode_disk_number(uint64_t id);
 
 bool inode_is_tree(uint64_t id);
 uint32_t inode_view(uint64_t id);

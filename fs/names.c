@@ -12,9 +12,8 @@ static const struct top_name {
 	uint64_t id;
 	bool listed;
 } top_names[] = {
-	{"stages", INODE_STAGES, true},
-	{"images", INODE_IMAGES, true},
-	{"builds", INODE_BUILDS, true},
+	{"stages", INODE_STAGES, true}, {"images", INODE_IMAGES, true},
+	{"builds", INODE_BUILDS, true}, {"cache", INODE_CACHES, true},
 	{".trees", INODE_TREES, false},
 };
 
@@ -66,7 +65,13 @@ static int top_stat(struct core *core, uint64_t id, struct core_node *ret)
 {
 	int64_t time_ns;
 	bool lasts;
-	int r = changed(core, &time_ns);
+	int r;
+
+	if (id == INODE_CACHES) {
+		caches_stat(core, ret);
+		return 0;
+	}
+	r = changed(core, &time_ns);
 
 	if (r < 0)
 		return r;
@@ -119,6 +124,8 @@ int names_lookup(struct core *core, uint64_t parent, const char *name, struct co
 		return shown_lookup(core, name, ret);
 	case INODE_TREES:
 		return tree_lookup(core, name, ret);
+	case INODE_CACHES:
+		return caches_lookup(core, name, ret);
 	default:
 		if (parent == INODE_IMAGES || inode_is_images(parent))
 			return images_lookup(core, parent, name, ret);
@@ -136,6 +143,7 @@ int names_stat(struct core *core, uint64_t id, struct core_node *ret)
 	case INODE_IMAGES:
 	case INODE_BUILDS:
 	case INODE_TREES:
+	case INODE_CACHES:
 		return top_stat(core, id, ret);
 	default:
 		if (inode_is_images(id))
@@ -162,6 +170,8 @@ int names_list(struct core *core, uint64_t id, uint64_t offset, core_list_fn eac
 		return shown_list(core, &list);
 	case INODE_TREES:
 		return 0;
+	case INODE_CACHES:
+		return caches_list(core, &list);
 	default:
 		if (id == INODE_IMAGES || inode_is_images(id))
 			return images_list(core, id, &list);
@@ -182,5 +192,5 @@ ssize_t names_read(struct core *core, uint64_t id, void *bytes, size_t size, uin
 {
 	if (inode_is_name(id))
 		return build_read(core, id, bytes, size, offset);
-	return id <= INODE_TREES || inode_is_images(id) ? -EISDIR : -EINVAL;
+	return id <= INODE_CACHES || inode_is_images(id) ? -EISDIR : -EINVAL;
 }

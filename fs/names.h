@@ -1,6 +1,6 @@
 /*
- * The names outside of trees: the top, stages/, images/, builds/ and .trees/. They are looked up in
- * the records each time and never last, apart from the fixed names at the top.
+ * The names outside of trees: the top, stages/, images/, builds/, cache/ and .trees/. They are
+ * looked up in the records each time and never last, apart from the fixed names at the top.
  */
 #ifndef NAMES_H
 #define NAMES_H
@@ -46,5 +46,10 @@ bool name_number(const char *name, uint64_t limit, uint64_t *ret);
 int images_lookup(struct core *core, uint64_t parent, const char *name, struct core_node *ret);
 int images_stat(struct core *core, uint64_t id, struct core_node *ret);
 int images_list(struct core *core, uint64_t id, struct name_list *list);
+
+/* names_caches.c: cache/; what lies below its names is disk.h's. */
+void caches_stat(struct core *core, struct core_node *ret);
+int caches_lookup(struct core *core, const char *name, struct core_node *ret);
+int caches_list(struct core *core, struct name_list *list);
 
 #endif

@@ -6,6 +6,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <msb/cache_names.h>
+
 #include "cache_directory.h"
 #include "io.h"
 #include "path.h"
@@ -13,18 +15,15 @@
 
 #define MAX_PRIVATE 1000
 
-/* "caches/<digest of the id>/", with the id in words beside the directories. */
+/* With the id in words beside the directories. */
 static int open_place(struct msb_store *store, const char *id, char **ret_path,
 		      struct msb_error *err)
 {
 	autoclose int fd = -1;
-	struct msb_digest digest;
-	char text[MSB_DIGEST_TEXT], name[16 + MSB_DIGEST_HEX];
+	char place[MSB_CACHE_PLACE], name[sizeof(MSB_CACHES "/") + MSB_CACHE_PLACE];
 	int r;
 
-	msb_digest_of(id, strlen(id), &digest);
-	msb_digest_format(&digest, text);
-	snprintf(name, sizeof(name), "caches/%.32s", text + strlen("sha256:"));
+	snprintf(name, sizeof(name), MSB_CACHES "/%s", msb_cache_place(id, place));
 	r = io_make_dirs(msb_store_directory(store), name, 0700, err);
 	if (r < 0)
 		return r;
