@@ -116,7 +116,7 @@ static int put_file(struct capture *capture, int dir, const char *name, int fd, 
 	return edit_put(capture->edit, path, entry, err);
 }
 
-/* A file with several names: true when an earlier one stands for it, or on failure. */
+/* What has several names: true when an earlier one stands for it, or on failure. */
 static bool put_known_link(struct capture *capture, const struct stat *st, const char *path,
 			   int *ret, struct msb_error *err)
 {
@@ -164,7 +164,7 @@ static int capture_name(struct capture *capture, int dir, const char *name, cons
 			return msb_error_prefix(err, r, "'%s'", path);
 		entry.xattrs = xattrs;
 	}
-	if (S_ISREG(st.st_mode) && st.st_nlink > 1 && put_known_link(capture, &st, path, &r, err))
+	if (!S_ISDIR(st.st_mode) && st.st_nlink > 1 && put_known_link(capture, &st, path, &r, err))
 		return r;
 	lower = lower_path(fd, dir_lower, name);
 	if (!lower)

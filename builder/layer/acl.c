@@ -60,6 +60,20 @@ static bool find_id(int tag, int id, const char *name, uint32_t *ret)
 	return found_user || found_group;
 }
 
+int acl_mask(struct archive_entry *from)
+{
+	int type, permissions, tag, id, mask = -1;
+	const char *name;
+
+	if (archive_entry_acl_reset(from, ARCHIVE_ENTRY_ACL_TYPE_ACCESS) <= 0)
+		return -1;
+	while (archive_entry_acl_next(from, ARCHIVE_ENTRY_ACL_TYPE_ACCESS, &type, &permissions,
+				      &tag, &id, &name) == ARCHIVE_OK)
+		if (tag == ARCHIVE_ENTRY_ACL_MASK)
+			mask = permissions & 7;
+	return mask;
+}
+
 /* Nothing is written for a list that names somebody whom nobody knows. */
 void acl_encode(struct archive_entry *from, int kind, struct buffer *ret)
 {

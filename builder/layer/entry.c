@@ -45,16 +45,15 @@ static int read_owner(int64_t number, const char *what, uint32_t *ret, struct ms
 	return 0;
 }
 
-/* pax writes times as decimal fractions, and libarchive reads "-1.25" as -1 and .25 ahead of it.
- * Of a time within the second before 1970 it loses the sign. */
-static void read_time(struct archive_entry *from, struct msb_entry *ret)
+/* pax writes times as decimal fractions, and libarchive reads "-1.25" as -1 and .25 ahead of it. */
+static void read_time(struct archive_entry *from, bool eve, struct msb_entry *ret)
 {
 	int64_t sec = libarchive.entry_mtime(from);
 	long nsec = libarchive.entry_mtime_nsec(from);
 
 	if (nsec < 0 || nsec >= NSEC_PER_SEC)
 		nsec = 0;
-	if (sec < 0 && nsec > 0 && sec > INT64_MIN) {
+	if ((sec < 0 || (eve && sec == 0)) && nsec > 0 && sec > INT64_MIN) {
 		sec--;
 		nsec = NSEC_PER_SEC - nsec;
 	}
@@ -118,7 +117,17 @@ static int read_xattrs(struct archive_entry *from, struct msb_entry *ret, uint8_
 	return tree_encode_xattrs(xattrs, count, ret_xattrs, &ret->xattrs_size, err);
 }
 
-int entry_read(struct archive_entry *from, struct msb_entry *ret, uint8_t **ret_xattrs,
+/* With a list of rights, the mode's group bits are its mask, as the kernel has it; libarchive puts
+ * the owning group's rights there. */
+static void read_mask(struct archive_entry *from, struct msb_entry *ret)
+{
+	int permissions = acl_mask(from);
+
+	if (permissions >= 0)
+		ret->mode = (uint16_t)((ret->mode & ~0070) | permissions << 3);
+}
+
+int entry_read(struct archive_entry *from, bool eve, struct msb_entry *ret, uint8_t **ret_xattrs,
 	       struct msb_error *err)
 {
 	int r;
@@ -133,7 +142,8 @@ int entry_read(struct archive_entry *from, struct msb_entry *ret, uint8_t **ret_
 		r = read_owner(libarchive.entry_gid(from), "group", &ret->gid, err);
 	if (r < 0)
 		return r;
-	read_time(from, ret);
+	read_time(from, eve, ret);
+	read_mask(from, ret);
 	if (ret->type == MSB_SYMLINK) {
 		ret->mode = 0777;
 		r = read_target(from, ret, err);

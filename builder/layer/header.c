@@ -119,7 +119,8 @@ static void put_records(struct buffer *pax, const struct header *header)
 		put_record(pax, "path", header->name, strlen(header->name));
 	if (header->link && strlen(header->link) > sizeof(((struct ustar *)0)->link))
 		put_record(pax, "linkpath", header->link, strlen(header->link));
-	if (entry->type == MSB_SYMLINK && entry->size > sizeof(((struct ustar *)0)->link))
+	if (entry->type == MSB_SYMLINK && !header->link &&
+	    entry->size > sizeof(((struct ustar *)0)->link))
 		put_record(pax, "linkpath", entry->target, entry->size);
 	if (header->size > MOST_OCTAL_12)
 		put_number(pax, "size", header->size);

@@ -85,14 +85,31 @@ int whiteouts_remove(struct whiteouts *whiteouts, const char *path, struct msb_e
 int whiteouts_clear(struct whiteouts *whiteouts, const char *path, struct msb_error *err);
 void whiteouts_done(struct whiteouts *whiteouts);
 
-/* entry.c: what an archive says of an entry. xattrs is what entry->xattrs points to: owned by the
- * caller; name, content and hard links are not filled in. */
-int entry_read(struct archive_entry *from, struct msb_entry *ret, uint8_t **ret_xattrs,
+/* eve.c: which entries have a time in the second before 1970. */
+struct eve {
+	uint64_t offset;     /* of what comes next in the archive */
+	uint64_t header;     /* the extended header whose body is being gathered */
+	uint64_t missing;    /* bytes of that */
+	struct buffer body;  /* what there is of it */
+	struct buffer found; /* of uint64_t: where such headers begin */
+	size_t first;        /* those before it were passed */
+};
+/* To be given all of the archive, in pieces of whole blocks but for the last. 0 or -ENOMEM. */
+int eve_look(struct eve *eve, const uint8_t *bytes, size_t size);
+/* True when such a header begins in [from, to); entries are asked for in their order. */
+bool eve_holds(struct eve *eve, uint64_t from, uint64_t to);
+void eve_done(struct eve *eve);
+
+/* entry.c: what an archive says of an entry. eve: its time is one of those. xattrs is what
+ * entry->xattrs points to: owned by the caller; name, content and hard links are not filled in. */
+int entry_read(struct archive_entry *from, bool eve, struct msb_entry *ret, uint8_t **ret_xattrs,
 	       struct msb_error *err);
 
 /* acl.c: the ACL of one kind (ARCHIVE_ENTRY_ACL_TYPE_*) as the kernel keeps it in an extended
  * attribute; nothing is appended where there is none. */
 void acl_encode(struct archive_entry *from, int kind, struct buffer *ret);
+/* The mask of an access ACL, 0 to 7; -1 where there is none. */
+int acl_mask(struct archive_entry *from);
 
 /* content.c: the bytes of the archive's current entry into the store; fills in size, digest and
  * holes. limit: the most it may have. gather is memory to be used again, at least STORE_LARGE. */

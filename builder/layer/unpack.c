@@ -26,6 +26,7 @@ struct unpack {
 	const struct layer_unpack_options *options;
 	struct stream *stream;
 	struct archive *archive;
+	struct eve eve;
 	struct place place;
 	struct whiteouts whiteouts;
 	uint8_t *gather;
@@ -111,12 +112,19 @@ static int link_entry(struct unpack *unpack, const char *target, const char *nam
 	return r < 0 ? r : edit_link(unpack->edit, from, path, err);
 }
 
+/* The headers of the entry that was read last begin here and end where libarchive stands. */
+static bool is_of_the_eve(struct unpack *unpack)
+{
+	return eve_holds(&unpack->eve, (uint64_t)archive_read_header_position(unpack->archive),
+			 (uint64_t)archive_filter_bytes(unpack->archive, 0));
+}
+
 static int put_entry(struct unpack *unpack, struct archive_entry *from, const char *path,
 		     struct msb_error *err)
 {
 	autofree uint8_t *xattrs = NULL;
 	struct msb_entry entry;
-	int r = entry_read(from, &entry, &xattrs, err);
+	int r = entry_read(from, is_of_the_eve(unpack), &entry, &xattrs, err);
 
 	if (r < 0 || entry.type == MSB_SOCKET)
 		return r;
@@ -204,8 +212,11 @@ static int unpack_all(struct unpack *unpack, struct msb_error *err)
 
 static la_ssize_t next_piece(struct archive *archive, void *context, const void **ret)
 {
-	ssize_t n = stream_next(context, ret);
+	struct unpack *unpack = context;
+	ssize_t n = stream_next(unpack->stream, ret);
 
+	if (n > 0 && eve_look(&unpack->eve, *ret, (size_t)n) < 0)
+		n = -ENOMEM;
 	if (n < 0)
 		libarchive.set_error(archive, (int)-n, "reading failed");
 	return n < 0 ? -1 : n;
@@ -218,8 +229,7 @@ static int open_archive(struct unpack *unpack, struct msb_error *err)
 	if (r < 0)
 		return r;
 	libarchive.read_support_format_tar(unpack->archive);
-	if (libarchive.read_open(unpack->archive, unpack->stream, NULL, next_piece, NULL) !=
-	    ARCHIVE_OK)
+	if (libarchive.read_open(unpack->archive, unpack, NULL, next_piece, NULL) != ARCHIVE_OK)
 		return msb_error_say(err, EBADMSG, "this is no tar archive");
 	return 0;
 }
@@ -228,6 +238,7 @@ static void unpack_done(struct unpack *unpack)
 {
 	libarchive_close(unpack->archive);
 	stream_free(unpack->stream);
+	eve_done(&unpack->eve);
 	place_done(&unpack->place);
 	whiteouts_done(&unpack->whiteouts);
 	free(unpack->gather);

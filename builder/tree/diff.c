@@ -81,12 +81,11 @@ static bool same_metadata(const struct msb_entry *a, const struct msb_entry *b)
 
 bool msb_entry_same(const struct msb_entry *a, const struct msb_entry *b)
 {
-	if (!same_metadata(a, b))
+	if (!same_metadata(a, b) || b->nlink > a->nlink)
 		return false;
 	switch (a->type) {
 	case MSB_FILE:
-		return a->size == b->size && msb_digest_equal(&a->digest, &b->digest) &&
-		       b->nlink <= a->nlink;
+		return a->size == b->size && msb_digest_equal(&a->digest, &b->digest);
 	case MSB_SYMLINK:
 		return a->size == b->size && memcmp(a->target, b->target, a->size) == 0;
 	case MSB_CHARACTER:

@@ -68,15 +68,20 @@ static void take_digest(struct cursor *cursor, struct msb_digest *ret)
 	memcpy(ret->bytes, take(cursor, MSB_DIGEST_SIZE), MSB_DIGEST_SIZE);
 }
 
+static void take_link(struct cursor *cursor, uint8_t flags, struct msb_entry *ret)
+{
+	if (flags & ENTRY_LINKED) {
+		ret->link = take_u32(cursor);
+		ret->nlink = take_u32(cursor);
+	}
+}
+
 static void take_file(struct cursor *cursor, uint8_t flags, struct msb_entry *ret)
 {
 	ret->size = take_u64(cursor);
 	ret->allocated = ret->size;
 	take_digest(cursor, &ret->digest);
-	if (flags & ENTRY_LINKED) {
-		ret->link = take_u32(cursor);
-		ret->nlink = take_u32(cursor);
-	}
+	take_link(cursor, flags, ret);
 	ret->sparse = flags & ENTRY_SPARSE;
 	if (ret->sparse)
 		ret->allocated = take_u64(cursor);
@@ -120,12 +125,15 @@ static bool take_entry(struct cursor *cursor, struct msb_entry *ret)
 		ret->device_major = take_u32(cursor);
 		ret->device_minor = take_u32(cursor);
 	}
+	if (ret->type != MSB_FILE)
+		take_link(cursor, flags, ret);
 	if (flags & ENTRY_XATTRS) {
 		ret->xattrs_size = take_u32(cursor);
 		ret->xattrs = take(cursor, ret->xattrs_size);
 	}
 	sound &= (flags & ~(ENTRY_XATTRS | ENTRY_LINKED | ENTRY_SPARSE)) == 0;
-	sound &= ret->type == MSB_FILE || !(flags & (ENTRY_LINKED | ENTRY_SPARSE));
+	sound &= ret->type == MSB_FILE || !(flags & ENTRY_SPARSE);
+	sound &= ret->type != MSB_DIRECTORY || !(flags & ENTRY_LINKED);
 	sound &= !(flags & ENTRY_LINKED) || ret->link != 0;
 	sound &= !(flags & ENTRY_XATTRS) || ret->xattrs_size != 0;
 	return sound && !cursor->bad;
@@ -173,11 +181,7 @@ static const char *file_fault(const struct msb_entry *entry, bool complete)
 {
 	if (entry->size > INT64_MAX)
 		return "size out of range";
-	if (!complete)
-		return NULL;
-	if (entry->link > MAX_LINK || (entry->link != 0) != (entry->nlink > 1))
-		return "links that cannot be";
-	if (entry->sparse && entry->allocated >= entry->size)
+	if (complete && entry->sparse && entry->allocated >= entry->size)
 		return "sparse without a hole";
 	return NULL;
 }
@@ -211,6 +215,8 @@ const char *entry_fault(const struct msb_entry *entry, bool complete)
 		return "nanoseconds out of range";
 	if (!xattrs_valid(entry))
 		return "malformed extended attributes";
+	if (complete && (entry->link > MAX_LINK || (entry->link != 0) != (entry->nlink > 1)))
+		return "links that cannot be";
 	switch (entry->type) {
 	case MSB_FILE:
 		return file_fault(entry, complete);

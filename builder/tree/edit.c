@@ -353,8 +353,7 @@ int edit_link(struct tree_edit *edit, const char *path, const char *link_path,
 	r = node_at(edit, link_path, false, &there, NULL);
 	if (r >= 0 && there == node)
 		return 0;
-	/* Links of anything but files are kept as copies. */
-	if (node->entry.type == MSB_FILE && node->entry.link == 0) {
+	if (node->entry.link == 0) {
 		/* Should the put fail, commit finds a group of one and takes the number back. */
 		node->entry.link = 1;
 		node->origin = edit->next_origin++;

@@ -11,11 +11,20 @@ static uint8_t flags_of(const struct msb_entry *entry)
 
 	if (entry->xattrs_size > 0)
 		flags |= ENTRY_XATTRS;
-	if (entry->type == MSB_FILE && entry->link != 0)
+	if (entry->type != MSB_DIRECTORY && entry->link != 0)
 		flags |= ENTRY_LINKED;
 	if (entry->type == MSB_FILE && entry->sparse)
 		flags |= ENTRY_SPARSE;
 	return flags;
+}
+
+static void encode_link(struct buffer *buffer, const struct msb_entry *entry, uint8_t flags,
+			bool for_key)
+{
+	if (flags & ENTRY_LINKED) {
+		buffer_u32(buffer, for_key ? 0 : entry->link);
+		buffer_u32(buffer, entry->nlink);
+	}
 }
 
 static void encode_file(struct buffer *buffer, const struct msb_entry *entry, uint8_t flags,
@@ -23,10 +32,7 @@ static void encode_file(struct buffer *buffer, const struct msb_entry *entry, ui
 {
 	buffer_u64(buffer, entry->size);
 	buffer_append(buffer, entry->digest.bytes, MSB_DIGEST_SIZE);
-	if (flags & ENTRY_LINKED) {
-		buffer_u32(buffer, for_key ? 0 : entry->link);
-		buffer_u32(buffer, entry->nlink);
-	}
+	encode_link(buffer, entry, flags, for_key);
 	if (flags & ENTRY_SPARSE)
 		buffer_u64(buffer, entry->allocated);
 }
@@ -70,6 +76,8 @@ static void encode_entry(struct buffer *buffer, const struct msb_entry *entry, b
 		buffer_u32(buffer, entry->device_major);
 		buffer_u32(buffer, entry->device_minor);
 	}
+	if (entry->type != MSB_FILE)
+		encode_link(buffer, entry, flags, for_key);
 	if (flags & ENTRY_XATTRS) {
 		buffer_u32(buffer, (uint32_t)entry->xattrs_size);
 		buffer_append(buffer, entry->xattrs, entry->xattrs_size);

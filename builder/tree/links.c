@@ -104,7 +104,7 @@ static int count_name(struct groups *groups, const struct node *node)
 
 static bool is_linked(const struct node *node)
 {
-	return node->entry.type == MSB_FILE && node->entry.link != 0;
+	return node->entry.type != MSB_DIRECTORY && node->entry.link != 0;
 }
 
 static bool holds_links(const struct node *node)

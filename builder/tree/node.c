@@ -26,7 +26,7 @@ static void normalize(struct msb_entry *entry)
 	entry->size = file || symlink ? kept.size : 0;
 	entry->sparse = file && kept.sparse && kept.allocated < kept.size;
 	entry->allocated = entry->sparse ? kept.allocated : file ? kept.size : 0;
-	entry->link = file ? kept.link : 0;
+	entry->link = directory ? 0 : kept.link;
 	entry->nlink = entry->link != 0 && kept.nlink > 0 ? kept.nlink : 1;
 	entry->target = symlink ? kept.target : NULL;
 	entry->device_major = device ? kept.device_major : 0;

@@ -36,7 +36,7 @@ enum msb_type {
 /* What a directory's subtree holds, so that nobody needs to walk it to know. */
 enum {
 	MSB_BELOW_XATTRS = 1, /* some entry, this one included, has extended attributes */
-	MSB_BELOW_LINKS = 2,  /* some file below is hard-linked */
+	MSB_BELOW_LINKS = 2,  /* something below is hard-linked */
 };
 
 /*
@@ -57,10 +57,11 @@ struct msb_entry {
 	bool sparse;              /* file with holes: then allocated counts */
 	uint64_t allocated;       /* bytes that are not holes; of what was read, always right */
 
-	/* Hard links: files of one tree with the same non-zero number are one file. Numbers are
-	 * below 2^27, unique within a tree, and mean nothing outside it. nlink counts them. */
+	/* Hard links of anything but directories: entries of one tree with the same non-zero number
+	 * are one file. Numbers are below 2^27, unique within a tree, and mean nothing outside it.
+	 * nlink counts them. */
 	uint32_t link;
-	uint32_t nlink; /* 1 for everything else */
+	uint32_t nlink; /* 1 where there are none */
 
 	const char *target; /* symlink; size bytes, not NUL-terminated */
 	uint32_t device_major, device_minor;

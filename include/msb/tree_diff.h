@@ -25,7 +25,7 @@ typedef int (*msb_diff_fn)(void *context, const struct msb_difference *differenc
 /*
  * Calls each in path order, a directory before what lies below it, every entry of an added
  * directory included. Where a directory is replaced by something else (or the reverse), it is
- * MSB_REMOVED first, then MSB_ADDED. NULL before: everything is added. A file that
+ * MSB_REMOVED first, then MSB_ADDED. NULL before: everything is added. What
  * gained a hard link counts as changed, one that lost one does not. A negative return of each
  * ends it.
  */

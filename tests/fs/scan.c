@@ -147,7 +147,7 @@ static int scan_one(struct scan *scan, const char *path, const char *inside)
 	}
 	if (entry.type == MSB_FILE)
 		r = put_content(scan, path, &st, &entry);
-	if (r == 0 && entry.type == MSB_FILE && st.st_nlink > 1)
+	if (r == 0 && entry.type != MSB_DIRECTORY && st.st_nlink > 1)
 		r = number_link(scan, &st, &entry.link);
 	return r < 0 ? r : edit_put(scan->edit, inside, &entry, scan->err);
 }

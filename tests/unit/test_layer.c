@@ -97,6 +97,36 @@ static void pax_records_say_what_ustar_cannot(void **state)
 	assert_line(text, "/old f 0644 0:0 -3.750000000 ");
 }
 
+/* Two files of a quarter of a second before 1970, and after. */
+static void add_around_1970(struct buffer *tar, const char *eve, const char *day)
+{
+	static const char *const before[] = {"mtime=-0.25", NULL};
+	static const char *const after[] = {"comment= mtime=-0.25", "mtime=0.25", NULL};
+
+	tar_add(tar, &(struct tar_entry){.name = eve, .type = '0', .pax = before});
+	tar_add(tar, &(struct tar_entry){.name = day, .type = '0', .pax = after});
+}
+
+static void times_in_the_second_before_1970_keep_their_sign(void **state)
+{
+	struct fixture *fixture = *state;
+	autobuffer tar = {0}, inner = {0};
+	autofree char *text = NULL;
+
+	add_around_1970(&inner, "never", "nowhere");
+	add_around_1970(&tar, "eve", "day");
+	/* What lies in a file is no header. */
+	tar_add_bytes(&tar, "inner", inner.bytes, inner.size);
+	add_around_1970(&tar, "eve2", "day2");
+	tar_end(&tar);
+	text = text_of_layer(fixture, NULL, &tar);
+	assert_line(text, "/day f 0644 0:0 0.250000000 ");
+	assert_line(text, "/day2 f 0644 0:0 0.250000000 ");
+	assert_line(text, "/eve f 0644 0:0 -1.750000000 ");
+	assert_line(text, "/eve2 f 0644 0:0 -1.750000000 ");
+	assert_line(text, "/inner f 0644 0:0 0.000000000 ");
+}
+
 static void names_are_bytes_in_every_locale(void **state)
 {
 	static const char *const utf8[] = {"path=gr\xc3\xbc\xc3\x9f", NULL};
@@ -558,20 +588,22 @@ static void holes_are_kept(void **state)
 static void access_lists_become_attributes_of_the_kernel(void **state)
 {
 	static const char *const records[] = {
-		"SCHILY.acl.access=user::rw-,user:me:r--:1000,group::r--,mask::r--,other::---",
+		"SCHILY.acl.access=user::rw-,user:me:rw-:1000,group::r--,mask::rw-,other::---",
 		NULL};
 	struct fixture *fixture = *state;
 	autobuffer tar = {0};
 	autofree char *text = NULL;
 
-	tar_add(&tar, &(struct tar_entry){.name = "f", .type = '0', .mode = 0640, .pax = records});
+	tar_add(&tar, &(struct tar_entry){.name = "f", .type = '0', .mode = 0660, .pax = records});
 	tar_end(&tar);
 	text = text_of_layer(fixture, NULL, &tar);
+	/* The mode shows the mask where the owning group's rights were. */
+	assert_line(text, "/f f 0660 ");
 	assert_non_null(strstr(text, " system.posix_acl_access=02000000"
 				     "01000600ffffffff"
-				     "02000400e8030000"
+				     "02000600e8030000"
 				     "04000400ffffffff"
-				     "10000400ffffffff"
+				     "10000600ffffffff"
 				     "20000000ffffffff\n"));
 }
 
@@ -606,6 +638,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST_IN_STORE(every_kind_of_entry_arrives),
 		TEST_IN_STORE(pax_records_say_what_ustar_cannot),
+		TEST_IN_STORE(times_in_the_second_before_1970_keep_their_sign),
 		TEST_IN_STORE(names_are_bytes_in_every_locale),
 		TEST_IN_STORE(hard_links_are_one_file_across_directories),
 		TEST_IN_STORE(a_link_to_nothing_is_refused_and_names_both),

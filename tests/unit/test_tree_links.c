@@ -129,7 +129,7 @@ static void a_link_may_replace_the_directory_it_came_from(void **state)
 	GROUP(fixture, &tree, 2, "/a", "/b/f");
 }
 
-static void other_things_than_files_are_copied_by_a_link(void **state)
+static void whatever_is_no_directory_can_be_linked(void **state)
 {
 	struct fixture *fixture = *state;
 	AUTO(tree_edit_freep) struct tree_edit *edit = edit_of(fixture, NULL);
@@ -138,9 +138,14 @@ static void other_things_than_files_are_copied_by_a_link(void **state)
 	put(fixture, edit, "/l", a_symlink("x"));
 	link_to(fixture, edit, "/l", "/m");
 	link_to(fixture, edit, "/l", "/l");
+	put(fixture, edit, "/pipe", (struct msb_entry){.type = MSB_FIFO, .mode = 0600, .nlink = 1});
+	link_to(fixture, edit, "/pipe", "/pipe too");
+	put(fixture, edit, "/single", a_symlink("x"));
 	tree = commit(fixture, edit);
-	GROUP(fixture, &tree, 1, "/l", "/m");
-	assert_int_equal(entry_of(fixture, &tree, "/").below, 0);
+	GROUP(fixture, &tree, 2, "/l", "/m");
+	GROUP(fixture, &tree, 2, "/pipe", "/pipe too");
+	assert_int_equal(entry_of(fixture, &tree, "/single").link, 0);
+	assert_int_equal(entry_of(fixture, &tree, "/").below, MSB_BELOW_LINKS);
 	/* Also onto the directory it is in. */
 	put(fixture, edit, "/d", a_directory());
 	put(fixture, edit, "/d/l", a_symlink("x"));
@@ -429,7 +434,7 @@ int main(void)
 		TEST_IN_STORE(a_third_name_joins_a_group_of_the_base),
 		TEST_IN_STORE(a_file_linked_onto_itself_stays_as_it_was),
 		TEST_IN_STORE(a_link_may_replace_the_directory_it_came_from),
-		TEST_IN_STORE(other_things_than_files_are_copied_by_a_link),
+		TEST_IN_STORE(whatever_is_no_directory_can_be_linked),
 		TEST_IN_STORE(entries_put_with_one_number_are_one_file),
 		TEST_IN_STORE(grafts_of_linked_trees_are_separate_unless_told),
 		TEST_IN_STORE(a_graft_equals_its_source),

@@ -268,7 +268,7 @@ static void do_link(struct run *run)
 	assert_int_equal(edit_link(run->edit, path, link_path, NULL), expected);
 	if (expected < 0 || strcmp(path, link_path) == 0)
 		return;
-	if (source->entry.type == MSB_FILE && source->group == 0)
+	if (source->group == 0)
 		source->group = ++run->model.next_group;
 	copy = *source;
 	model_put(&run->model, link_path, &copy.entry, copy.group);
@@ -393,8 +393,8 @@ static bool differs(const struct msb_entry *a, const struct msb_entry *b)
 	       a->mtime_sec != b->mtime_sec || a->xattrs_size != b->xattrs_size ||
 	       a->device_minor != b->device_minor || a->size != b->size ||
 	       (a->type == MSB_SYMLINK && strcmp(a->target, b->target) != 0) ||
-	       (a->type == MSB_FILE &&
-		(!msb_digest_equal(&a->digest, &b->digest) || b->nlink > a->nlink));
+	       (a->type != MSB_DIRECTORY && b->nlink > a->nlink) ||
+	       (a->type == MSB_FILE && !msb_digest_equal(&a->digest, &b->digest));
 }
 
 static void expect_change(struct buffer *text, char change, const char *path)
