@@ -10,6 +10,7 @@
 #include "internal.h"
 #include "io.h"
 #include "live_log.h"
+#include "needs.h"
 #include "path.h"
 #include "platforms.h"
 #include "reference.h"
@@ -239,6 +240,9 @@ static int prepare(struct build *build, struct msb_error *err)
 				 err);
 	if (r >= 0)
 		r = annotations_parse(build->options->annotations, &build->annotations, err);
+	if (r >= 0)
+		r = agents_open(build->options->agents, store_writer_scratch_path(build->writer),
+				&build->agents, err);
 	if (r < 0)
 		return r;
 	r = build_read_inputs(build, err);
@@ -254,6 +258,8 @@ static int prepare(struct build *build, struct msb_error *err)
 	r = rights_check(build, err);
 	if (r >= 0)
 		r = platforms_check(build, err);
+	if (r >= 0)
+		r = needs_check(build, err);
 	if (r < 0)
 		return r;
 	set_network(build);
@@ -299,6 +305,7 @@ void build_done(struct build *build)
 	limits_done(&build->limits);
 	strlist_done(&build->annotations);
 	strlist_done(&build->tags);
+	agents_done(&build->agents);
 	events_done(&build->events);
 	pthread_cond_destroy(&build->changed);
 	pthread_mutex_destroy(&build->lock);

@@ -2,7 +2,6 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include <msb/cleanup.h>
 
@@ -96,8 +95,8 @@ int secret_find(const char *const *secrets, const char *id, struct buffer *ret,
 		/* It was given: not being readable is never "not there". */
 		return r == -ENOENT ? msb_error_prefix(err, -EINVAL, "secret '%s'", id) : r;
 	}
-	return msb_error_say(err, ENOENT, "secret '%s' was not given (--secret id=%s,src=FILE)", id,
-			     id);
+	return msb_error_say(err, ENOENT, "secret '%s' was not given; pass --secret id=%s,src=FILE",
+			     id, id);
 }
 
 int secrets_check(const char *const *secrets, struct msb_error *err)
@@ -110,26 +109,4 @@ int secrets_check(const char *const *secrets, struct msb_error *err)
 		r = parse(*secrets, &secret, err);
 	}
 	return r;
-}
-
-int agent_find(const char *const *agents, const char *id, char **ret, struct msb_error *err)
-{
-	size_t length = strlen(id);
-
-	for (; agents && *agents; agents++) {
-		const char *rest = *agents + length, *path;
-		struct stat status;
-
-		if (strncmp(*agents, id, length) != 0 || (*rest && *rest != '='))
-			continue;
-		path = *rest ? rest + 1 : getenv("SSH_AUTH_SOCK");
-		if (!path || stat(path, &status) < 0 || !S_ISSOCK(status.st_mode))
-			return msb_error_say(err, EINVAL,
-					     "--ssh %s: no agent's socket there (is an ssh-agent "
-					     "running, and SSH_AUTH_SOCK set?)",
-					     *agents);
-		*ret = strdup(path);
-		return *ret ? 0 : msb_error_memory(err);
-	}
-	return msb_error_say(err, ENOENT, "ssh agent '%s' was not given (--ssh %s)", id, id);
 }
