@@ -76,6 +76,8 @@ struct build {
 	struct epoch epoch;
 	struct limits limits;
 	struct agents agents;
+	const char *hostname; /* of the commands' machine; borrowed from build_args */
+	struct buffer hosts;  /* their /etc/hosts */
 
 	pthread_mutex_t lock;
 	pthread_cond_t changed; /* a stage finished, or a place for a worker became free */

@@ -2,6 +2,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <msb/cleanup.h>
 
@@ -60,12 +61,16 @@ static int parse(const char *text, struct secret *ret, struct msb_error *err)
 	return 0;
 }
 
+static bool is_variable(const struct secret *secret)
+{
+	return secret->type && strcmp(secret->type, "env") == 0;
+}
+
 static int read_secret(const struct secret *secret, struct buffer *ret, struct msb_error *err)
 {
-	bool by_variable = secret->type && strcmp(secret->type, "env") == 0;
 	const char *variable = secret->variable, *value;
 
-	if (by_variable && !variable)
+	if (is_variable(secret) && !variable)
 		variable = secret->file ? secret->file : secret->id;
 	if (!variable && !secret->file && getenv(secret->id))
 		variable = secret->id;
@@ -107,6 +112,9 @@ int secrets_check(const char *const *secrets, struct msb_error *err)
 		AUTO(secret_done) struct secret secret;
 
 		r = parse(*secrets, &secret, err);
+		if (r >= 0 && secret.file && !is_variable(&secret) && access(secret.file, R_OK) < 0)
+			r = msb_error_set(err, errno, "--secret %s: read '%s'", *secrets,
+					  secret.file);
 	}
 	return r;
 }

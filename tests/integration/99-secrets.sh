@@ -173,7 +173,7 @@ printf 'FROM busybox\nRUN --mount=type=secret,id=word,env=W,required true\n' >ct
 exits 1 msb build -f ctx/needs ctx
 contains err "needs:2: .*secret 'word' was not given; pass --secret id=word,src=FILE"
 exits 1 msb build -f ctx/needs --secret id=word,src=/nowhere ctx
-contains err "needs:2: .*/nowhere"
+contains err "^msb: --secret .*/nowhere.*No such file"
 exits 1 msb build -f ctx/needs --secret id=word,env=NOT_SET_HERE ctx
 contains err "NOT_SET_HERE is not set"
 exits 1 msb build -f ctx/needs --secret src=word ctx
