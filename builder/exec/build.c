@@ -7,9 +7,11 @@
 
 #include "annotations.h"
 #include "exec.h"
+#include "hosts.h"
 #include "internal.h"
 #include "io.h"
 #include "live_log.h"
+#include "needs.h"
 #include "path.h"
 #include "platforms.h"
 #include "reference.h"
@@ -88,6 +90,14 @@ int build_plan(struct build *build, struct msb_error *err)
 	};
 	r = epoch_find(options, &build->build_args, &build->epoch, err);
 	return r < 0 ? r : plan_make(&build->inputs, &build->plan, err);
+}
+
+static int name_hosts(struct build *build, struct msb_error *err)
+{
+	const char *name = strlist_get_env(&build->build_args, "BUILDKIT_SANDBOX_HOSTNAME");
+
+	build->hostname = name && *name ? name : HOSTS_NAME;
+	return hosts_write(build->options->hosts, build->hostname, &build->hosts, err);
 }
 
 static void set_network(struct build *build)
@@ -239,6 +249,9 @@ static int prepare(struct build *build, struct msb_error *err)
 				 err);
 	if (r >= 0)
 		r = annotations_parse(build->options->annotations, &build->annotations, err);
+	if (r >= 0)
+		r = agents_open(build->options->agents, store_writer_scratch_path(build->writer),
+				&build->agents, err);
 	if (r < 0)
 		return r;
 	r = build_read_inputs(build, err);
@@ -248,12 +261,16 @@ static int prepare(struct build *build, struct msb_error *err)
 	if (r >= 0)
 		r = build_plan(build, err);
 	if (r >= 0)
+		r = name_hosts(build, err);
+	if (r >= 0)
 		r = build_check(build, false, err);
 	if (r < 0)
 		return r;
 	r = rights_check(build, err);
 	if (r >= 0)
 		r = platforms_check(build, err);
+	if (r >= 0)
+		r = needs_check(build, err);
 	if (r < 0)
 		return r;
 	set_network(build);
@@ -299,6 +316,8 @@ void build_done(struct build *build)
 	limits_done(&build->limits);
 	strlist_done(&build->annotations);
 	strlist_done(&build->tags);
+	agents_done(&build->agents);
+	buffer_done(&build->hosts);
 	events_done(&build->events);
 	pthread_cond_destroy(&build->changed);
 	pthread_mutex_destroy(&build->lock);

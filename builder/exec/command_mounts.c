@@ -308,12 +308,13 @@ static int relay_agent(struct command_mounts *mounts, const char *socket, const 
 }
 
 static int attach_agent(struct command_mounts *mounts, struct command_root *root,
-			const char *const *agents, size_t index, const struct run_mount *mount,
+			const struct agents *agents, size_t index, const struct run_mount *mount,
 			struct msb_error *err)
 {
-	autofree char *place = NULL, *socket = NULL, *directory = NULL, *file = NULL;
+	autofree char *place = NULL, *directory = NULL, *file = NULL;
+	const char *socket;
 	char name[32];
-	int r = agent_find(agents, mount->id, &socket, err);
+	int r = agents_find(agents, mount->id, &socket, err);
 
 	if (r == -ENOENT && !mount->required)
 		return 0;
@@ -394,7 +395,7 @@ int command_mounts_attach(struct command_mounts *mounts, struct command_root *ro
 			r = attach_secret(mounts, root, options->secrets, i, mount, err);
 			break;
 		case MOUNT_SSH:
-			r = attach_agent(mounts, root, options->agents, i, mount, err);
+			r = attach_agent(mounts, root, &run->build->agents, i, mount, err);
 			break;
 		}
 	}

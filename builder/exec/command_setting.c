@@ -3,29 +3,15 @@
 #include <string.h>
 
 #include "command_setting.h"
+#include "hosts.h"
 #include "io.h"
 
 #define MAX_RESOLV (1024u * 1024)
 
-static int write_hosts(const char *const *given, struct buffer *ret, struct msb_error *err)
-{
-	buffer_string(ret, "127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\n");
-	for (; given && *given; given++) {
-		size_t name = strcspn(*given, "=:");
-
-		if (name == 0 || !(*given)[name] || !(*given)[name + 1])
-			return msb_error_say(err, EINVAL, "--add-host '%s': expected HOST:ADDRESS",
-					     *given);
-		buffer_printf(ret, "%s\t%.*s\n", *given + name + 1, (int)name, *given);
-	}
-	return buffer_ok(ret) ? 0 : msb_error_memory(err);
-}
-
 int command_setting_network(struct command_mounts *mounts, struct command_root *root,
-			    const char *const *hosts, struct msb_error *err)
+			    const struct buffer *hosts, struct msb_error *err)
 {
 	autobuffer resolv = {0};
-	autobuffer text = {0};
 	int r;
 
 	/* A host without name servers gives its commands none. */
@@ -35,9 +21,7 @@ int command_setting_network(struct command_mounts *mounts, struct command_root *
 				    resolv.bytes ? resolv.bytes : (const void *)"", resolv.size,
 				    0644, "/etc/resolv.conf", true, err);
 	if (r >= 0)
-		r = write_hosts(hosts, &text, err);
-	if (r >= 0)
-		r = command_mounts_add_file(mounts, root, "hosts", text.bytes, text.size, 0644,
+		r = command_mounts_add_file(mounts, root, "hosts", hosts->bytes, hosts->size, 0644,
 					    "/etc/hosts", true, err);
 	return r;
 }
@@ -59,7 +43,7 @@ struct sandbox_command command_setting_fill(const struct command_root *root,
 	return (struct sandbox_command){
 		.root = root->root,
 		.scratch = root->bundle,
-		.hostname = "buildkitsandbox",
+		.hostname = HOSTS_NAME,
 		.uid = user->uid,
 		.gid = user->gid,
 		.groups = user->groups,

@@ -5,15 +5,16 @@
 #include <msb/error.h>
 
 #include "accounts.h"
+#include "buffer.h"
 #include "command_mounts.h"
 #include "command_root.h"
 #include "sandbox.h"
 #include "strlist.h"
 
-/* The network's files: the host's name servers, and hosts ("NAME:ADDRESS", may be NULL) beside the
- * loopback's. Before command_root_mount(). */
+/* The network's files: the host's name servers, and hosts as the text of /etc/hosts. Before
+ * command_root_mount(). */
 int command_setting_network(struct command_mounts *mounts, struct command_root *root,
-			    const char *const *hosts, struct msb_error *err);
+			    const struct buffer *hosts, struct msb_error *err);
 
 /* Adds to env what the mounts bring, and HOME where nobody set it. 0 or -ENOMEM. */
 int command_setting_env(struct strlist *env, const struct command_mounts *mounts,

@@ -10,6 +10,7 @@
 
 #include "command_setting.h"
 #include "exec.h"
+#include "hosts.h"
 #include "path.h"
 
 #define DEFAULT_PATH "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -151,6 +152,7 @@ int exec_debug(const struct exec_debug *debug, int *ret_status, struct msb_error
 	AUTO(base_mount_freep) struct base_mount *mount = NULL;
 	AUTO(command_root_done) struct command_root root = {.fd = -1};
 	AUTO(command_mounts_done) struct command_mounts mounts = {0};
+	autobuffer hosts = {0};
 	struct command_ground ground = {debug->store, debug->writer, NULL};
 	int r = sandbox_enter(err);
 
@@ -161,7 +163,9 @@ int exec_debug(const struct exec_debug *debug, int *ret_status, struct msb_error
 	if (r >= 0)
 		r = command_root_init(&root, &ground, debug->tree, "debug", err);
 	if (r >= 0)
-		r = command_setting_network(&mounts, &root, NULL, err);
+		r = hosts_write(NULL, HOSTS_NAME, &hosts, err);
+	if (r >= 0)
+		r = command_setting_network(&mounts, &root, &hosts, err);
 	if (r >= 0 && debug->busybox)
 		r = lend_busybox(&mounts, &root, err);
 	if (r >= 0)

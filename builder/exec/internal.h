@@ -10,6 +10,7 @@
 #include <msb/records.h>
 #include <msb/tree.h>
 
+#include "agents.h"
 #include "base_images.h"
 #include "base_mount.h"
 #include "buffer.h"
@@ -74,6 +75,9 @@ struct build {
 	struct strlist tags; /* normalized */
 	struct epoch epoch;
 	struct limits limits;
+	struct agents agents;
+	const char *hostname; /* of the commands' machine; borrowed from build_args */
+	struct buffer hosts;  /* their /etc/hosts */
 
 	pthread_mutex_t lock;
 	pthread_cond_t changed; /* a stage finished, or a place for a worker became free */

@@ -1,10 +1,11 @@
 #include "limits.h"
 
-#include <ctype.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+
+#include "size.h"
 
 static const struct {
 	const char *word;
@@ -97,32 +98,6 @@ static void set_limit(struct limits *limits, const struct sandbox_limit *limit)
 	limits->count += i == limits->count;
 }
 
-/* "64m", as docker writes sizes: powers of 1024. */
-static int parse_size(const char *text, uint64_t *ret, struct msb_error *err)
-{
-	static const char units[] = "bkmgt";
-	const char *unit;
-	char *end;
-	unsigned long long number;
-	unsigned shift;
-
-	errno = 0;
-	number = strtoull(text, &end, 10);
-	unit = *end ? strchr(units, tolower((unsigned char)*end)) : units;
-	if (!isdigit((unsigned char)*text) || errno || !unit || number == 0)
-		return msb_error_say(err, EINVAL, "--shm-size: '%s' is no size, such as 64m", text);
-	end += *end != '\0';
-	if (unit > units && tolower((unsigned char)*end) == 'i')
-		end++;
-	if (unit > units && tolower((unsigned char)*end) == 'b')
-		end++;
-	shift = (unsigned)(unit - units) * 10;
-	if (*end || number > (UINT64_MAX >> 1) >> shift)
-		return msb_error_say(err, EINVAL, "--shm-size: '%s' is no size, such as 64m", text);
-	*ret = (uint64_t)number << shift;
-	return 0;
-}
-
 int limits_parse(const char *const *ulimits, const char *shm_size, struct limits *ret,
 		 struct msb_error *err)
 {
@@ -138,7 +113,10 @@ int limits_parse(const char *const *ulimits, const char *shm_size, struct limits
 		if (r >= 0)
 			set_limit(ret, &limit);
 	}
-	return r >= 0 && shm_size ? parse_size(shm_size, &ret->shm_size, err) : r;
+	if (r >= 0 && shm_size && !size_parse(shm_size, &ret->shm_size))
+		return msb_error_say(err, EINVAL, "--shm-size: '%s' is no size; write such as 64m",
+				     shm_size);
+	return r;
 }
 
 void limits_done(struct limits *limits)

@@ -17,8 +17,8 @@ struct limits {
 };
 
 /* ulimits: "NAME=SOFT[:HARD]" words (NULL-terminated, may be NULL), -1 for no limit, later ones
- * win. shm_size: "64m", NULL for none. -EINVAL for others; -EPERM for what this process itself is
- * not allowed. */
+ * win. shm_size: "64m", NULL or 0 for the default. -EINVAL for others; -EPERM for what this process
+ * itself is not allowed. */
 int limits_parse(const char *const *ulimits, const char *shm_size, struct limits *ret,
 		 struct msb_error *err);
 void limits_done(struct limits *limits);

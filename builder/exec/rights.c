@@ -23,7 +23,7 @@ static int check_step(const struct build *build, const struct step *step, struct
 		right = "network.host";
 	if (!right)
 		return 0;
-	return msb_error_say(err, EPERM, "%s:%d: %s is not allowed (grant it with --allow %s)",
+	return msb_error_say(err, EPERM, "%s:%d: %s is not allowed; grant it with --allow %s",
 			     build->dockerfile->name, step->line, right, right);
 }
 

@@ -2,7 +2,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
+#include <unistd.h>
 
 #include <msb/cleanup.h>
 
@@ -61,12 +61,16 @@ static int parse(const char *text, struct secret *ret, struct msb_error *err)
 	return 0;
 }
 
+static bool is_variable(const struct secret *secret)
+{
+	return secret->type && strcmp(secret->type, "env") == 0;
+}
+
 static int read_secret(const struct secret *secret, struct buffer *ret, struct msb_error *err)
 {
-	bool by_variable = secret->type && strcmp(secret->type, "env") == 0;
 	const char *variable = secret->variable, *value;
 
-	if (by_variable && !variable)
+	if (is_variable(secret) && !variable)
 		variable = secret->file ? secret->file : secret->id;
 	if (!variable && !secret->file && getenv(secret->id))
 		variable = secret->id;
@@ -96,8 +100,8 @@ int secret_find(const char *const *secrets, const char *id, struct buffer *ret,
 		/* It was given: not being readable is never "not there". */
 		return r == -ENOENT ? msb_error_prefix(err, -EINVAL, "secret '%s'", id) : r;
 	}
-	return msb_error_say(err, ENOENT, "secret '%s' was not given (--secret id=%s,src=FILE)", id,
-			     id);
+	return msb_error_say(err, ENOENT, "secret '%s' was not given; pass --secret id=%s,src=FILE",
+			     id, id);
 }
 
 int secrets_check(const char *const *secrets, struct msb_error *err)
@@ -108,28 +112,9 @@ int secrets_check(const char *const *secrets, struct msb_error *err)
 		AUTO(secret_done) struct secret secret;
 
 		r = parse(*secrets, &secret, err);
+		if (r >= 0 && secret.file && !is_variable(&secret) && access(secret.file, R_OK) < 0)
+			r = msb_error_set(err, errno, "--secret %s: read '%s'", *secrets,
+					  secret.file);
 	}
 	return r;
-}
-
-int agent_find(const char *const *agents, const char *id, char **ret, struct msb_error *err)
-{
-	size_t length = strlen(id);
-
-	for (; agents && *agents; agents++) {
-		const char *rest = *agents + length, *path;
-		struct stat status;
-
-		if (strncmp(*agents, id, length) != 0 || (*rest && *rest != '='))
-			continue;
-		path = *rest ? rest + 1 : getenv("SSH_AUTH_SOCK");
-		if (!path || stat(path, &status) < 0 || !S_ISSOCK(status.st_mode))
-			return msb_error_say(err, EINVAL,
-					     "--ssh %s: no agent's socket there (is an ssh-agent "
-					     "running, and SSH_AUTH_SOCK set?)",
-					     *agents);
-		*ret = strdup(path);
-		return *ret ? 0 : msb_error_memory(err);
-	}
-	return msb_error_say(err, ENOENT, "ssh agent '%s' was not given (--ssh %s)", id, id);
 }

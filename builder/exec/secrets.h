@@ -1,4 +1,4 @@
-/* --secret and --ssh: what the caller lends to single commands. */
+/* --secret: what the caller lends to single commands. */
 #ifndef SECRETS_H
 #define SECRETS_H
 
@@ -12,10 +12,6 @@
  */
 int secret_find(const char *const *secrets, const char *id, struct buffer *ret,
 		struct msb_error *err);
-
-/* The socket of the agent named id among "id[=SOCKET]" words; $SSH_AUTH_SOCK where none is
- * written. Owned by the caller. -ENOENT where nobody gave it. */
-int agent_find(const char *const *agents, const char *id, char **ret, struct msb_error *err);
 
 /* Refuses malformed words before anything runs. -EINVAL. */
 int secrets_check(const char *const *secrets, struct msb_error *err);

@@ -8,6 +8,7 @@
 #include "command_output.h"
 #include "command_root.h"
 #include "command_setting.h"
+#include "hosts.h"
 #include "internal.h"
 #include "path.h"
 
@@ -44,6 +45,7 @@ static int run_command(struct step_run *run, const struct command_root *root,
 	command.env = (const char *const *)env.items;
 	command.directory = step->directory;
 	command.own_network = step->run.network == NETWORK_NONE;
+	command.hostname = run->build->hostname;
 	command.privileged = step->run.insecure;
 	command.shm_size = run->build->limits.shm_size;
 	command.limits = run->build->limits.items;
@@ -73,7 +75,7 @@ static int execute(struct step_run *run, struct msb_error *err)
 	r = command_root_init(&root, &ground, &run->before, name, err);
 	/* In this order: a mount over /etc covers the files there. */
 	if (r >= 0)
-		r = command_setting_network(&mounts, &root, run->build->options->hosts, err);
+		r = command_setting_network(&mounts, &root, &run->build->hosts, err);
 	if (r >= 0 && run->step->run.script)
 		r = add_script(&mounts, &root, run->step->run.script, err);
 	if (r >= 0)
@@ -101,6 +103,8 @@ static int prepare(struct step_run *run, struct msb_error *err)
 
 	run->prepared = trees;
 	limits_define(&run->build->limits, &run->definition);
+	if (strcmp(run->build->hostname, HOSTS_NAME) != 0)
+		buffer_printf(&run->definition, "hostname %s\n", run->build->hostname);
 	return r;
 }
 

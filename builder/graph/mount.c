@@ -10,6 +10,7 @@
 
 #include "mount.h"
 #include "path.h"
+#include "size.h"
 #include "suggest.h"
 
 static const char *const kinds[] = {
@@ -197,32 +198,11 @@ static int key_gid(struct draft *draft, const char *key, const char *value, stru
 	return read_number(value, 10, &draft->mount->gid) ? 0 : invalid(key, value, "1000", err);
 }
 
-/* "64m", "1.5GiB", "1024": powers of 1024. */
 static int key_size(struct draft *draft, const char *key, const char *value, struct msb_error *err)
 {
-	static const char letters[] = "kmgtp";
-	size_t digits = strspn(value, "0123456789.");
-	const char *unit = value + digits, *letter;
-	double size;
-	char *end;
-
 	if (draft->mount->kind != MOUNT_TMPFS)
 		return unexpected(draft, key, "type=tmpfs", err);
-	size = strtod(value, &end);
-	if (digits == 0 || digits > 20 || end != unit)
-		return invalid(key, value, "64m", err);
-	unit += *unit == ' ';
-	letter = *unit ? strchr(letters, tolower((unsigned char)*unit)) : NULL;
-	for (const char *c = letters; letter && c <= letter; c++)
-		size *= 1024;
-	unit += letter != NULL;
-	if (letter && tolower((unsigned char)*unit) == 'i')
-		unit++;
-	unit += tolower((unsigned char)*unit) == 'b';
-	if (*unit || size < 0 || size > 1e18)
-		return invalid(key, value, "64m", err);
-	draft->mount->size = (uint64_t)size;
-	return 0;
+	return size_parse(value, &draft->mount->size) ? 0 : invalid(key, value, "64m", err);
 }
 
 static const struct {
@@ -445,6 +425,25 @@ static int settle_ssh(struct draft *draft, struct msb_error *err)
 	return settle_target(draft, err);
 }
 
+/* Its id, else its target, in the build's own name space where BUILDKIT_CACHE_MOUNT_NS names one.
+ */
+static int settle_cache_name(struct draft *draft, struct msb_error *err)
+{
+	const struct strlist *given = draft->site->planner->inputs->build_args;
+	const char *space = given ? strlist_get_env(given, "BUILDKIT_CACHE_MOUNT_NS") : NULL;
+	struct run_mount *mount = draft->mount;
+	const char *name = mount->id && *mount->id ? mount->id : mount->target;
+	autofree char *whole = NULL;
+
+	if (!space || !*space)
+		return set_text(&mount->id, name, err);
+	if (asprintf(&whole, "%s/%s", space, name) < 0) {
+		whole = NULL;
+		return msb_error_memory(err);
+	}
+	return set_text(&mount->id, whole, err);
+}
+
 /* bind, cache and tmpfs: where from, and what of it. */
 static int settle_tree(struct draft *draft, struct msb_error *err)
 {
@@ -467,9 +466,7 @@ static int settle_tree(struct draft *draft, struct msb_error *err)
 		return msb_error_memory(err);
 	free(mount->source);
 	mount->source = source;
-	if (mount->kind == MOUNT_CACHE && (!mount->id || !*mount->id))
-		return set_text(&mount->id, mount->target, err);
-	return 0;
+	return mount->kind == MOUNT_CACHE ? settle_cache_name(draft, err) : 0;
 }
 
 int mount_read(struct site *site, const char *text, struct run_mount *ret, struct msb_error *err)

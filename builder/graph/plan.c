@@ -179,7 +179,7 @@ static int begin_scope(struct planner *planner, const struct plan_stage *stage, 
 					 stage->platform ? stage->platform : inputs->platform,
 					 config, err);
 	if (r < 0)
-		return r;
+		return plan_suggest_stage(planner->plan, stage->base.image, r, err);
 	if (stage->base.kind != SOURCE_IMAGE && replace_text(&config->working_dir, "/") < 0)
 		return msb_error_memory(err);
 	if (!strlist_get_env(&config->env, "PATH") &&

@@ -160,6 +160,10 @@ int plan_make(const struct plan_inputs *inputs, struct plan **ret, struct msb_er
 void plan_free(struct plan *plan);
 DEFINE_AUTO(struct plan, plan_free)
 
+/* Puts "(did you mean stage x?)" behind err, which says why no image of that name is to be had.
+ * Returns code. */
+int plan_suggest_stage(const struct plan *plan, const char *name, int code, struct msb_error *err);
+
 /* The definition part of a step's cache key: a canonical text, one "component value" line each,
  * of everything that decides the step's result except the trees it reads. Times and names that
  * must not count (a COPY source's directory, hidden environment) are left out.

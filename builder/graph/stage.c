@@ -237,6 +237,19 @@ int stage_collect(struct planner *planner, struct msb_error *err)
 	return 0;
 }
 
+int plan_suggest_stage(const struct plan *plan, const char *name, int code, struct msb_error *err)
+{
+	const char *near = NULL;
+	struct msb_error said;
+
+	for (size_t i = 0; i < plan->stage_count && !near; i++)
+		near = suggest(name, (const char *const *)&plan->stages[i].name, 1);
+	if (!near || !err)
+		return code;
+	said = *err;
+	return msb_error_say(err, code, "%s (did you mean stage %s?)", said.text, near);
+}
+
 static int no_target(const struct planner *planner, const char *target, struct msb_error *err)
 {
 	const struct plan *plan = planner->plan;

@@ -33,7 +33,8 @@ struct msb_build_options {
 	const char *const *no_cache_filter; /* stages */
 	const char *const *secrets;         /* "id=NAME[,src=FILE|,env=NAME]" */
 	const char *const *hosts;           /* "NAME:ADDRESS" or "NAME=ADDRESS", for RUN */
-	const char *const *agents;          /* --ssh: "default" or "NAME=SOCKET" */
+	const char *const *agents;          /* --ssh: "default", "NAME=SOCKET" or
+				       "NAME=KEYFILE[,KEYFILE…]" */
 	const char *const *outputs;         /* "type=local|tar|oci|docker,dest=PATH"; "DIR", "-" */
 	const char *const *cache_from; /* "type=registry,ref=REF", "type=local,src=DIR", "REF" */
 	const char *const *cache_to; /* "type=registry,ref=REF[,mode=max]", "type=local,dest=DIR" */

@@ -47,6 +47,21 @@ refuses 1 "above the hard one" msb build -q --ulimit nofile=2:1 ctx
 refuses 1 "'much' is no size" msb build -q --shm-size much ctx
 refuses 1 "'99999999999t' is no size" msb build -q --shm-size 99999999999t ctx
 
+it "gives them the hosts that were added, and refuses what is none before anything runs"
+cat >ctx/hosts <<'HOSTS'
+FROM busybox
+RUN cat /etc/hosts >/hosts; hostname >/name; ping -c 1 $(hostname) >/dev/null
+HOSTS
+build -t limited -f ctx/hosts --add-host db:10.0.0.7 --add-host 'v6=[2001:DB8::1]' \
+    --add-host host.docker.internal:host-gateway --build-arg BUILDKIT_SANDBOX_HOSTNAME=here
+same "here" "$(value name)"
+value hosts >hosts
+same "127.0.0.1 localhost here" "$(sed -n 1p hosts | tr '\t' ' ')"
+same "10.0.0.7 db 2001:db8::1 v6 127.0.0.1 host.docker.internal" "$(tail -n +3 hosts | xargs)"
+for word in db db:x :1.2.3.4 'd b:1.2.3.4' db:1.2.3 db:; do
+    refuses 1 "--add-host $word: expected HOST:ADDRESS" msb build -q --add-host "$word" ctx
+done
+
 it "tells progress as an object a line"
 msb build --no-cache --progress=rawjson ctx >out 2>lines
 same "" "$(cat out)"

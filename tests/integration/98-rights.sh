@@ -16,7 +16,7 @@ it "refuses a command that asks for more than was granted, with its line, before
 for stage in insecure:4:security.insecure network:6:network.host; do
     IFS=: read -r name line right <<<"$stage"
     exits 1 msb build --target careful --target "$name" ctx
-    contains err "Dockerfile:$line: $right is not allowed \(grant it with --allow $right\)"
+    contains err "Dockerfile:$line: $right is not allowed; grant it with --allow $right"
     lacks err 'RUN --security=sandbox'
 done
 exits 1 msb build --target network --allow security.insecure ctx

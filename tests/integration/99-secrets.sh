@@ -114,11 +114,48 @@ END
 build -f ctx/named --ssh mine="$work/agent"
 contains log 'key-of-the-test'
 exits 1 msb build --no-cache -f ctx/named --ssh default ctx
-contains err "named:2: .*ssh agent 'mine' was not given \(--ssh mine\)"
+contains err "named:2: .*ssh agent 'mine' was not given; pass --ssh mine"
 
 printf %s "$secret" >no-socket
 exits 1 msb build --no-cache -f ctx/named --ssh mine="$work/no-socket" ctx
-contains err "named:2: .*--ssh mine=.*no agent's socket there"
+contains err "--ssh mine=.*no-socket' cannot be used as a key"
+exits 1 msb build --no-cache -f ctx/named --ssh mine="$work/nowhere" ctx
+contains err "--ssh mine=.*nowhere' is neither a socket nor a key"
+exits 1 env -u SSH_AUTH_SOCK msb build --no-cache -f ctx/named --ssh mine ctx
+contains err "--ssh mine: no agent's socket there"
+
+it "lends an agent with just the keys that were named, and ends it with the build"
+ssh-keygen -q -t ed25519 -N '' -C a-second-key -f second
+ssh-keygen -q -t ed25519 -N word -C a-locked-key -f locked
+chmod 644 second
+build --no-cache -f ctx/named --ssh mine="$work/second"
+contains log 'a-second-key'
+lacks log 'key-of-the-test'
+build --no-cache -f ctx/named --ssh default --ssh mine="$work/second,$work/key"
+contains log 'a-second-key'
+contains log 'key-of-the-test'
+exits 1 msb build --no-cache -f ctx/named --ssh mine="$work/locked" ctx
+contains err "locked' cannot be used as a key: .* passphrase"
+mkdir without
+ln -s /usr/bin/* without/
+rm without/ssh-agent
+exits 1 env PATH="$(dirname "$(command -v msb)"):$work/without" \
+    msb build -f ctx/named --ssh mine="$work/second" ctx
+contains err "needs? the program 'ssh-agent', .* install openssh-client"
+agents() { # those that serve from this store, by pid
+    find /proc/[0-9]*/cwd -maxdepth 0 -lname "$MSB_ROOT/*" 2>/dev/null | cut -d/ -f3
+}
+same "" "$(agents)"
+same "" "$(find "$MSB_ROOT" -type s)"
+
+it "ends such an agent also when the build is killed"
+printf 'FROM busybox\nRUN --mount=type=ssh,id=mine,required sleep 60\n' >ctx/long
+spawn msb build -f ctx/long --ssh mine="$work/second" ctx
+there() { test -n "$(agents)"; }
+eventually there
+kill -9 "$spawned"
+gone() { test -z "$(agents)"; }
+eventually gone
 
 it "lends the agent to a user who is not root"
 cat >ctx/user <<'END'
@@ -134,10 +171,34 @@ same 2 "$(grep -c key-of-the-test log)"
 it "refuses to go on without what is required, and files that are not there"
 printf 'FROM busybox\nRUN --mount=type=secret,id=word,env=W,required true\n' >ctx/needs
 exits 1 msb build -f ctx/needs ctx
-contains err "needs:2: .*secret 'word' was not given \(--secret id=word,src=FILE\)"
+contains err "needs:2: .*secret 'word' was not given; pass --secret id=word,src=FILE"
 exits 1 msb build -f ctx/needs --secret id=word,src=/nowhere ctx
-contains err "needs:2: .*/nowhere"
+contains err "^msb: --secret .*/nowhere.*No such file"
 exits 1 msb build -f ctx/needs --secret id=word,env=NOT_SET_HERE ctx
 contains err "NOT_SET_HERE is not set"
 exits 1 msb build -f ctx/needs --secret src=word ctx
 contains err 'no id=NAME'
+
+it "tells what is missing with its line, before any step runs, and only of stages that are wanted"
+cat >ctx/late <<'END'
+FROM busybox AS tools
+RUN touch /ran
+FROM busybox AS unwanted
+RUN --mount=type=secret,id=elsewhere,required true
+FROM busybox
+COPY --from=tools /ran /ran
+RUN --mount=type=secret,id=word,required true
+RUN --mount=type=ssh,required true
+RUN --mount=from=localhost:1/absent,target=/mnt true
+COPY --from=toools /ran /
+END
+late() { # PATTERN [ARGUMENT…]
+    exits 1 msb build --no-cache -f ctx/late "${@:2}" ctx
+    contains err "$1"
+    lacks err 'RUN touch'
+}
+late "late:7: secret 'word' was not given; pass --secret id=word,src=FILE"
+late "late:8: ssh agent 'default' was not given; pass --ssh default" --secret id=word,src=word
+late "late:9: image 'localhost:1/absent' is not" --secret id=word,src=word --ssh default
+sed -i 's/localhost:1.absent/busybox/' ctx/late
+late "late:10: image 'toools' .*did you mean stage tools" --secret id=word,src=word --ssh default

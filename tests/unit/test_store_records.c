@@ -111,15 +111,63 @@ static void a_build_that_is_not_there_is_named(void **state)
 	store_rollback(f->writer);
 }
 
-static void stages_and_steps_are_read_as_they_were_written(void **state)
+static void stages_are_read_as_they_were_written(void **state)
 {
 	struct fixture *f = *state;
-	char name[] = "build", run[] = "RUN $x", value[] = "RUN make", parts[] = "RUN\nmake";
+	char name[] = "build";
 	struct msb_stage stage = {.build = 4, .index = 2, .name = name, .step_count = 5};
+	struct msb_stage *stages;
+	size_t count;
+
+	assert_ok(f, store_begin(f->writer, &f->err));
+	assert_ok(f, store_set_stage(f->writer, &stage, &f->err));
+	stage.index = 0;
+	stage.name = NULL;
+	stage.has_tree = true;
+	stage.tree = fixture_digest(2);
+	stage.state = MSB_DONE;
+	assert_ok(f, store_set_stage(f->writer, &stage, &f->err));
+	assert_ok(f, store_commit(f->writer, &f->err));
+
+	assert_ok(f, msb_records_stages(f->store, 4, &stages, &count, &f->err));
+	assert_int_equal(count, 2);
+	assert_int_equal(stages[0].index, 0);
+	assert_null(stages[0].name);
+	assert_true(stages[0].has_tree);
+	assert_int_equal(stages[0].state, MSB_DONE);
+	assert_memory_equal(&stages[0].tree, &stage.tree, sizeof(stage.tree));
+	assert_int_equal(stages[1].index, 2);
+	assert_string_equal(stages[1].name, "build");
+	assert_false(stages[1].has_tree);
+	assert_int_equal(stages[1].step_count, 5);
+	msb_stages_free(stages, count);
+}
+
+static void assert_same_step(const struct msb_step *step, const struct msb_step *expected)
+{
+	assert_int_equal(step->state, expected->state);
+	assert_int_equal(step->line, expected->line);
+	assert_int_equal(step->end_line, expected->end_line);
+	assert_string_equal(step->text, expected->text);
+	assert_string_equal(step->expanded, expected->expanded);
+	assert_string_equal(step->definition, expected->definition);
+	assert_memory_equal(&step->tree, &expected->tree, 32);
+	assert_memory_equal(&step->log, &expected->log, 32);
+	assert_memory_equal(&step->config, &expected->config, 32);
+	assert_memory_equal(&step->key, &expected->key, 32);
+	assert_int_equal(step->started_ns, expected->started_ns);
+	assert_int_equal(step->duration_ns, expected->duration_ns);
+	assert_int_equal(step->exit_status, expected->exit_status);
+}
+
+static void steps_are_read_as_they_were_written(void **state)
+{
+	struct fixture *f = *state;
+	char run[] = "RUN $x", value[] = "RUN make", parts[] = "RUN\nmake";
 	struct msb_step step = {
 		.build = 4,
 		.stage = 2,
-		.number = 1,
+		.number = 2,
 		.state = MSB_FAILED,
 		.line = 7,
 		.end_line = 9,
@@ -136,37 +184,15 @@ static void stages_and_steps_are_read_as_they_were_written(void **state)
 		.duration_ns = 12,
 		.exit_status = 127,
 	};
-	struct msb_stage *stages;
-	struct msb_step *steps;
+	struct msb_step bare = step, *steps;
 	size_t count;
 
+	bare.number = 1;
+	bare.has_tree = bare.has_log = false;
 	assert_ok(f, store_begin(f->writer, &f->err));
-	assert_ok(f, store_set_stage(f->writer, &stage, &f->err));
-	stage.index = 0;
-	stage.name = NULL;
-	stage.has_tree = true;
-	stage.tree = fixture_digest(2);
-	stage.state = MSB_DONE;
-	assert_ok(f, store_set_stage(f->writer, &stage, &f->err));
-	step.number = 2;
 	assert_ok(f, store_set_step(f->writer, &step, &f->err));
-	step.number = 1;
-	step.has_tree = step.has_log = false;
-	assert_ok(f, store_set_step(f->writer, &step, &f->err));
+	assert_ok(f, store_set_step(f->writer, &bare, &f->err));
 	assert_ok(f, store_commit(f->writer, &f->err));
-
-	assert_ok(f, msb_records_stages(f->store, 4, &stages, &count, &f->err));
-	assert_int_equal(count, 2);
-	assert_int_equal(stages[0].index, 0);
-	assert_null(stages[0].name);
-	assert_true(stages[0].has_tree);
-	assert_int_equal(stages[0].state, MSB_DONE);
-	assert_memory_equal(&stages[0].tree, &stage.tree, sizeof(stage.tree));
-	assert_int_equal(stages[1].index, 2);
-	assert_string_equal(stages[1].name, "build");
-	assert_false(stages[1].has_tree);
-	assert_int_equal(stages[1].step_count, 5);
-	msb_stages_free(stages, count);
 
 	assert_ok(f, msb_records_steps(f->store, 4, 2, &steps, &count, &f->err));
 	assert_int_equal(count, 2);
@@ -174,19 +200,7 @@ static void stages_and_steps_are_read_as_they_were_written(void **state)
 	assert_false(steps[0].has_tree);
 	assert_false(steps[0].has_log);
 	assert_int_equal(steps[1].number, 2);
-	assert_int_equal(steps[1].state, MSB_FAILED);
-	assert_int_equal(steps[1].line, 7);
-	assert_int_equal(steps[1].end_line, 9);
-	assert_string_equal(steps[1].text, run);
-	assert_string_equal(steps[1].expanded, value);
-	assert_string_equal(steps[1].definition, parts);
-	assert_memory_equal(&steps[1].tree, &step.tree, 32);
-	assert_memory_equal(&steps[1].log, &step.log, 32);
-	assert_memory_equal(&steps[1].config, &step.config, 32);
-	assert_memory_equal(&steps[1].key, &step.key, 32);
-	assert_int_equal(steps[1].started_ns, 11);
-	assert_int_equal(steps[1].duration_ns, 12);
-	assert_int_equal(steps[1].exit_status, 127);
+	assert_same_step(&steps[1], &step);
 	msb_steps_free(steps, count);
 	assert_ok(f, msb_records_steps(f->store, 4, 1, &steps, &count, &f->err));
 	assert_int_equal(count, 0);
@@ -436,7 +450,8 @@ int main(void)
 		TEST_IN_STORE(a_build_is_read_as_it_was_written),
 		TEST_IN_STORE(builds_come_newest_first_up_to_the_limit),
 		TEST_IN_STORE(a_build_that_is_not_there_is_named),
-		TEST_IN_STORE(stages_and_steps_are_read_as_they_were_written),
+		TEST_IN_STORE(stages_are_read_as_they_were_written),
+		TEST_IN_STORE(steps_are_read_as_they_were_written),
 		TEST_IN_STORE(a_name_belongs_to_one_image_at_a_time),
 		TEST_IN_STORE(an_image_goes_with_its_last_name),
 		TEST_IN_STORE(every_change_is_noticed_and_nothing_else),

@@ -85,7 +85,8 @@ static const struct argp_option build_options[] = {
 	{"allow", KEY_ALLOW, "RIGHT", 0, "Grant security.insecure or network.host to RUN"},
 	{"platform", KEY_PLATFORM, "OS/ARCH", 0, "Build for this platform"},
 	{"secret", KEY_SECRET, "id=NAME[,src=FILE]", 0, "Lend a file or variable to RUN --mount"},
-	{"ssh", KEY_SSH, "NAME[=SOCKET]", 0, "Lend an agent's socket to RUN --mount; default"},
+	{"ssh", KEY_SSH, "NAME[=SOCKET|KEY,…]", 0,
+	 "Lend an agent to RUN --mount: this user's, or one with these keys"},
 	{"add-host", KEY_ADD_HOST, "HOST:IP", 0, "A line in /etc/hosts of RUN"},
 	{"output", 'o', "DIR|type=TYPE,dest=PATH", 0,
 	 "Write the result there too: type is local, tar, oci or docker; DIR for local, - for a "
