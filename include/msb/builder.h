@@ -241,8 +241,9 @@ int msb_copy_out(const char *root, const char *ref, const char *path, const char
  */
 int msb_copy_into(const char *root, const char *ref, const char *path, const char *directory,
 		  struct msb_error *err);
-/* The tree as a tar. */
-int msb_export(const char *root, const char *ref, int fd, struct msb_error *err);
+/* The tree as a tar. since: another REF; then only what differs from it, as an OCI layer has it,
+ * with whiteouts for what is gone. NULL: all of it. */
+int msb_export(const char *root, const char *ref, const char *since, int fd, struct msb_error *err);
 /* What a step (or all steps of a stage or build: "7", "7/build") printed. times: before each line
  * the seconds since the step began, and "1>" or "2>", the stream it came by. */
 int msb_log(const char *root, const char *ref, bool times, int fd, struct msb_error *err);

@@ -677,8 +677,10 @@ int msb_cache_remove(const char *root, const char *id, struct msb_error *err)
 					 : 0;
 }
 
-int msb_export(const char *root, const char *ref, int fd, struct msb_error *err)
+int msb_export(const char *root, const char *ref, const char *since, int fd, struct msb_error *err)
 {
+	if (since)
+		dprintf(fd, "since %s\n", since);
 	return msb_image_save(root, &ref, 1, fd, err);
 }
 
