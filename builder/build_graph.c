@@ -7,6 +7,7 @@
 
 #include "definition.h"
 #include "internal.h"
+#include "step_log.h"
 
 #define MAX_LOG (64u * 1024 * 1024)
 
@@ -90,6 +91,7 @@ static int read_log(const struct reading *reading, const struct msb_step *step,
 	r = msb_store_load(reading->store, &step->log, MAX_LOG, &bytes, &size, err);
 	if (r < 0)
 		return r;
+	size = step_log_text_of(bytes, size);
 	skip = size > reading->limits->log ? size - reading->limits->log : 0;
 	ret->log_size = size - skip;
 	ret->log = malloc(ret->log_size + 1);

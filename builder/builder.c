@@ -235,14 +235,19 @@ static int write_fd(void *context, const void *bytes, size_t size, struct msb_er
 	return r < 0 ? msb_error_set(err, r, "write the archive") : 0;
 }
 
-int msb_export(const char *root, const char *ref, int fd, struct msb_error *err)
+int msb_export(const char *root, const char *ref, const char *since, int fd, struct msb_error *err)
 {
 	AUTO(msb_store_closep) struct msb_store *store = NULL;
 	const struct layer_sink sink = {write_fd, &fd};
-	struct msb_place place;
+	struct msb_place place, parent;
 	int r = open_store(root, &store, err);
 
 	if (r >= 0)
 		r = find_place(store, ref, &place, err);
-	return r < 0 ? r : layer_export(store, &place.tree, &sink, err);
+	if (r >= 0 && since)
+		r = find_place(store, since, &parent, err);
+	if (r < 0)
+		return r;
+	return since ? layer_write(store, &parent.tree, &place.tree, &sink, err)
+		     : layer_export(store, &place.tree, &sink, err);
 }

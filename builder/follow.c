@@ -14,6 +14,7 @@
 #include "internal.h"
 #include "io.h"
 #include "live_log.h"
+#include "step_log.h"
 
 #define MAX_LOG     (256u * 1024 * 1024)
 #define MAX_HEADING 65536
@@ -97,6 +98,7 @@ static int show_rest(struct follow *follow, struct followed *step, const char *h
 
 	if (record->has_log)
 		r = msb_store_load(follow->store, &record->log, MAX_LOG, &bytes, &size, err);
+	size = step_log_text_of(bytes, size);
 	if (r >= 0 && (step->shown == 0 || size > step->shown))
 		r = put_heading(follow, step, heading, strlen(heading), err);
 	if (r >= 0 && size > step->shown)

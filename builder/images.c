@@ -124,27 +124,27 @@ void msb_history_free(struct msb_history_line *lines, size_t count)
 	free(lines);
 }
 
-/* Sizes of the layers, lowest first. A layer nobody has on record has size 0. */
-static int layer_sizes(const char *root, const struct image *image, uint64_t *sizes,
-		       struct msb_error *err)
+/* The layers on record, lowest first; those above one that is not are not, either. */
+static int find_layers(const char *root, const struct image *image, struct layer_record *layers,
+		       size_t *ret_count, struct msb_error *err)
 {
 	AUTO(workshop_done) struct workshop workshop;
 	struct msb_digest parent = {0};
-	struct layer_record layer;
+	size_t i;
 	int r = workshop_open(root, &workshop, err);
 
-	for (size_t i = 0; r >= 0 && i < image->layer_count; i++) {
-		r = store_layer_find_diff(workshop.writer, &parent, &image->diff_ids[i], &layer,
+	for (i = 0; r >= 0 && i < image->layer_count; i++) {
+		r = store_layer_find_diff(workshop.writer, &parent, &image->diff_ids[i], &layers[i],
 					  err);
-		if (r == -ENOENT)
-			return 0;
-		sizes[i] = layer.size;
-		parent = layer.tree;
+		if (r < 0)
+			break;
+		parent = layers[i].tree;
 	}
-	return r;
+	*ret_count = i;
+	return r == -ENOENT ? 0 : r;
 }
 
-static int fill_lines(const struct image *image, const uint64_t *sizes,
+static int fill_lines(const struct image *image, const struct layer_record *layers, size_t known,
 		      struct msb_history_line *lines, struct msb_error *err)
 {
 	size_t layer = 0;
@@ -159,8 +159,12 @@ static int fill_lines(const struct image *image, const uint64_t *sizes,
 		line->comment = strdup(entry->comment ? entry->comment : "");
 		if (!line->created_by || !line->comment)
 			return msb_error_memory(err);
-		if (!entry->empty_layer && layer < image->layer_count)
-			line->size = sizes[layer++];
+		layer += !entry->empty_layer;
+		line->has_tree = layer > 0 && layer <= known;
+		if (!line->has_tree)
+			continue;
+		line->tree = layers[layer - 1].tree;
+		line->size = entry->empty_layer ? 0 : layers[layer - 1].size;
 	}
 	return 0;
 }
@@ -171,7 +175,8 @@ int msb_image_history(const char *root, const char *name, struct msb_history_lin
 	AUTO(msb_store_closep) struct msb_store *store = NULL;
 	struct msb_history_line *lines = NULL;
 	struct msb_image *record = NULL;
-	autofree uint64_t *sizes = NULL;
+	autofree struct layer_record *layers = NULL;
+	size_t known = 0;
 	autoimage image = {0};
 	int r = open_store(root, &store, err);
 
@@ -182,14 +187,14 @@ int msb_image_history(const char *root, const char *name, struct msb_history_lin
 	msb_images_free(record, record ? 1 : 0);
 	if (r < 0)
 		return r;
-	sizes = calloc(image.layer_count + 1, sizeof(*sizes));
+	layers = calloc(image.layer_count + 1, sizeof(*layers));
 	lines = calloc(image.history_count + 1, sizeof(*lines));
-	if (sizes && lines)
-		r = layer_sizes(root, &image, sizes, err);
+	if (layers && lines)
+		r = find_layers(root, &image, layers, &known, err);
 	else
 		r = msb_error_memory(err);
 	if (r >= 0)
-		r = fill_lines(&image, sizes, lines, err);
+		r = fill_lines(&image, layers, known, lines, err);
 	if (r < 0) {
 		msb_history_free(lines, lines ? image.history_count : 0);
 		return r;

@@ -5,11 +5,29 @@
 
 #include "internal.h"
 #include "io.h"
+#include "step_log.h"
 
 #define MAX_LOG (256u * 1024 * 1024)
 
+static int write_text(const uint8_t *log, size_t size, bool times, int fd, struct msb_error *err)
+{
+	autobuffer timed = {0};
+	int r;
+
+	if (!times) {
+		r = io_write(fd, log, step_log_text_of(log, size));
+	} else {
+		step_log_timed(log, size, &timed);
+		if (!buffer_ok(&timed))
+			return msb_error_memory(err);
+		r = io_write(fd, timed.bytes, timed.size);
+	}
+	return r < 0 ? msb_error_set(err, r, "write the log") : 0;
+}
+
 static int write_step(struct msb_store *store, const struct msb_stage *stage,
-		      const struct msb_step *step, bool heading, int fd, struct msb_error *err)
+		      const struct msb_step *step, bool heading, bool times, int fd,
+		      struct msb_error *err)
 {
 	autofree uint8_t *bytes = NULL;
 	size_t size = 0;
@@ -22,13 +40,12 @@ static int write_step(struct msb_store *store, const struct msb_stage *stage,
 	if (heading && dprintf(fd, "[%s %zu/%zu] %s\n", stage->name ? stage->name : "",
 			       step->number, stage->step_count, step->expanded) < 0)
 		return msb_error_set(err, errno, "write the log");
-	r = size > 0 ? io_write(fd, bytes, size) : 0;
-	return r < 0 ? msb_error_set(err, r, "write the log") : 0;
+	return write_text(bytes, size, times, fd, err);
 }
 
 /* number 0: all steps. */
-static int write_stage(struct msb_store *store, struct msb_stage *stage, size_t number, int fd,
-		       struct msb_error *err)
+static int write_stage(struct msb_store *store, struct msb_stage *stage, size_t number, bool times,
+		       int fd, struct msb_error *err)
 {
 	struct msb_step *steps;
 	char index[32];
@@ -43,7 +60,7 @@ static int write_stage(struct msb_store *store, struct msb_stage *stage, size_t 
 		stage->name = index;
 	for (size_t i = 0; r >= 0 && i < count; i++)
 		if (number == 0 || steps[i].number == number)
-			r = write_step(store, stage, &steps[i], number == 0, fd, err);
+			r = write_step(store, stage, &steps[i], number == 0, times, fd, err);
 	if (unnamed)
 		stage->name = NULL;
 	msb_steps_free(steps, count);
@@ -51,8 +68,8 @@ static int write_stage(struct msb_store *store, struct msb_stage *stage, size_t 
 }
 
 /* stage SIZE_MAX: all of them. */
-static int write_build(struct msb_store *store, int64_t build, size_t stage, size_t step, int fd,
-		       struct msb_error *err)
+static int write_build(struct msb_store *store, int64_t build, size_t stage, size_t step,
+		       bool times, int fd, struct msb_error *err)
 {
 	struct msb_stage *stages;
 	size_t count;
@@ -62,12 +79,12 @@ static int write_build(struct msb_store *store, int64_t build, size_t stage, siz
 		return r;
 	for (size_t i = 0; r >= 0 && i < count; i++)
 		if (stage == SIZE_MAX || stages[i].index == stage)
-			r = write_stage(store, &stages[i], step, fd, err);
+			r = write_stage(store, &stages[i], step, times, fd, err);
 	msb_stages_free(stages, count);
 	return r;
 }
 
-int msb_log(const char *root, const char *ref, int fd, struct msb_error *err)
+int msb_log(const char *root, const char *ref, bool times, int fd, struct msb_error *err)
 {
 	AUTO(msb_store_closep) struct msb_store *store = NULL;
 	struct steps_ref steps;
@@ -75,5 +92,5 @@ int msb_log(const char *root, const char *ref, int fd, struct msb_error *err)
 
 	if (r >= 0)
 		r = find_steps(store, ref, &steps, err);
-	return r < 0 ? r : write_build(store, steps.build, steps.stage, steps.step, fd, err);
+	return r < 0 ? r : write_build(store, steps.build, steps.stage, steps.step, times, fd, err);
 }

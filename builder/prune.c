@@ -1,10 +1,15 @@
 /* Taking away what is wanted no more. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
 #include "internal.h"
 #include "marking.h"
 #include "mounted.h"
 
 /* Seconds until a build that runs is a reason to give up. */
-#define PATIENCE 60
+#define PATIENCE    60
+#define KEEP_BUILDS 20
 
 struct prune {
 	struct msb_store *store;
@@ -13,6 +18,18 @@ struct prune {
 	int64_t until;
 	struct msb_prune_result *result;
 };
+
+int msb_keep_builds(size_t *ret, struct msb_error *err)
+{
+	const char *text = getenv("MSB_KEEP_BUILDS");
+	size_t length = text ? strlen(text) : 0;
+
+	if (length > 9 || (text && strspn(text, "0123456789") != length))
+		return msb_error_say(err, EINVAL, "MSB_KEEP_BUILDS: '%s' is no number of builds",
+				     text);
+	*ret = length ? strtoul(text, NULL, 10) : KEEP_BUILDS;
+	return 0;
+}
 
 static int forget_records(struct prune *prune, struct msb_error *err)
 {

@@ -39,12 +39,14 @@ static int oldest_kept(struct msb_store *store, int64_t *ret, uint64_t *ret_coun
 		       struct msb_error *err)
 {
 	struct msb_build *builds;
-	size_t count;
-	int r = msb_records_builds(store, 0, &builds, &count, err);
+	size_t count, kept;
+	int r = msb_keep_builds(&kept, err);
 
+	if (r >= 0)
+		r = msb_records_builds(store, 0, &builds, &count, err);
 	if (r < 0)
 		return r;
-	*ret = count > MSB_KEEP_BUILDS ? builds[MSB_KEEP_BUILDS - 1].id : 0;
+	*ret = count <= kept ? 0 : kept ? builds[kept - 1].id : INT64_MAX;
 	*ret_count = count;
 	msb_builds_free(builds, count);
 	return 0;

@@ -6,6 +6,7 @@
 #include <msb/tree_diff.h>
 
 #include "compose.h"
+#include "step_log.h"
 
 #define LOG_MAX     ((size_t)64 << 20)
 #define CHANGES_MAX ((size_t)256 << 20)
@@ -142,10 +143,10 @@ static void log_heading(const struct msb_stage *stage, const struct msb_step *st
 						       : "\n");
 }
 
-static int log_of_step(struct msb_store *store, const struct msb_step *step, struct buffer *ret,
-		       struct msb_error *err)
+int compose_step_log(struct msb_store *store, const struct msb_step *step, struct buffer *ret,
+		     struct msb_error *err)
 {
-	uint8_t *bytes;
+	autofree uint8_t *bytes = NULL;
 	size_t size;
 	int r;
 
@@ -153,16 +154,13 @@ static int log_of_step(struct msb_store *store, const struct msb_step *step, str
 		return 0;
 	r = msb_store_load(store, &step->log, LOG_MAX, &bytes, &size, err);
 	if (r == -EFBIG) {
-		buffer_string(ret, "(too long to be repeated here: see the step's own log)\n");
+		buffer_string(ret, "(too long to be repeated here: see the step's output)\n");
 		return 0;
 	}
 	if (r < 0)
 		return r;
-	buffer_append(ret, bytes, size);
-	if (size && bytes[size - 1] != '\n')
-		buffer_char(ret, '\n');
-	free(bytes);
-	return 0;
+	step_log_timed(bytes, size, ret);
+	return buffer_ok(ret) ? 0 : msb_error_memory(err);
 }
 
 int compose_log(struct msb_store *store, const struct told_build *told, struct buffer *ret,
@@ -176,9 +174,11 @@ int compose_log(struct msb_store *store, const struct told_build *told, struct b
 			if (number)
 				buffer_char(ret, '\n');
 			log_heading(&told->stages[i], &told->steps[i][k], ++number, ret);
-			r = log_of_step(store, &told->steps[i][k], ret, err);
+			r = compose_step_log(store, &told->steps[i][k], ret, err);
 			if (r < 0)
 				return r;
+			if (ret->size && ret->bytes[ret->size - 1] != '\n')
+				buffer_char(ret, '\n');
 		}
 	if (told->build->error)
 		buffer_printf(ret, "\nerror: %s\n", told->build->error);
@@ -194,6 +194,20 @@ int compose_instruction(const struct msb_step *step, struct buffer *ret, struct 
 	return buffer_ok(ret) ? 0 : msb_error_memory(err);
 }
 
+static void change_sizes(const struct msb_difference *difference, struct buffer *ret)
+{
+	const struct msb_entry *before = difference->before, *after = difference->after;
+	const struct msb_entry *shown = after ? after : before;
+
+	if (before && after && before->type == MSB_FILE && after->type == MSB_FILE &&
+	    before->size != after->size)
+		buffer_printf(ret, "\t%" PRIu64 " -> %" PRIu64, before->size, after->size);
+	else if (shown->type == MSB_FILE)
+		buffer_printf(ret, "\t%" PRIu64, shown->size);
+	else if (!after && shown->type == MSB_DIRECTORY)
+		buffer_printf(ret, "\t%" PRIu64, shown->bytes);
+}
+
 static int change_line(void *context, const struct msb_difference *difference,
 		       struct msb_error *err)
 {
@@ -205,6 +219,7 @@ static int change_line(void *context, const struct msb_difference *difference,
 	buffer_char(text, letters[difference->change]);
 	buffer_char(text, ' ');
 	buffer_string(text, difference->path);
+	change_sizes(difference, text);
 	buffer_char(text, '\n');
 	return buffer_ok(text) ? 0 : msb_error_memory(err);
 }

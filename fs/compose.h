@@ -12,8 +12,12 @@ int compose_log(struct msb_store *store, const struct told_build *told, struct b
 		struct msb_error *err);
 /* instruction of a step: as written, and with values where that differs. */
 int compose_instruction(const struct msb_step *step, struct buffer *ret, struct msb_error *err);
-/* changes of a step: "A /path" added, "C /path" changed, "D /path" removed. before is the step
- * below it; NULL: nothing. */
+/* log of a step: each line with when and by which stream it came (step_log.h). */
+int compose_step_log(struct msb_store *store, const struct msb_step *step, struct buffer *ret,
+		     struct msb_error *err);
+/* changes of a step: "A /path" added, "C /path" changed, "D /path" removed; behind a tab the bytes
+ * of a file ("5 -> 12" where that changed), or of all files below what was removed. before is the
+ * step below it; NULL: nothing. */
 int compose_changes(struct msb_store *store, const struct msb_step *before,
 		    const struct msb_step *step, struct buffer *ret, struct msb_error *err);
 

@@ -11,7 +11,9 @@ enum { TAG_TREE = 0, TAG_IMAGES = 1, TAG_NAME = 2, TAG_DISK = 3 };
 
 #define STEP_BITS   14
 #define STAGE_BITS  14
-#define BUILD_BITS  27
+#define BUILD_BITS  26
+#define NAMED_SHIFT (STEP_BITS + STAGE_BITS + BUILD_BITS)
+#define KIND_SHIFT  (NAMED_SHIFT + 1)
 
 #define TREE_SHIFT  28
 #define BLOCK       UINT64_C(4096)
@@ -25,8 +27,9 @@ uint64_t inode_pack(const struct inode_name *name)
 {
 	if (name->step >> STEP_BITS || name->stage >> STAGE_BITS || name->build >> BUILD_BITS)
 		return 0;
-	return (uint64_t)TAG_NAME << TAG_SHIFT | (uint64_t)name->kind << 56 |
-	       (uint64_t)name->by_name << 55 | (uint64_t)name->build << (STEP_BITS + STAGE_BITS) |
+	return (uint64_t)TAG_NAME << TAG_SHIFT | (uint64_t)name->kind << KIND_SHIFT |
+	       (uint64_t)name->by_name << NAMED_SHIFT |
+	       (uint64_t)name->build << (STEP_BITS + STAGE_BITS) |
 	       (uint64_t)name->stage << STEP_BITS | name->step;
 }
 
@@ -37,8 +40,8 @@ bool inode_is_name(uint64_t id)
 
 void inode_unpack(uint64_t id, struct inode_name *ret)
 {
-	ret->kind = (enum inode_kind)(id >> 56 & 15);
-	ret->by_name = id >> 55 & 1;
+	ret->kind = (enum inode_kind)(id >> KIND_SHIFT & 31);
+	ret->by_name = id >> NAMED_SHIFT & 1;
 	ret->build = (uint32_t)(id >> (STEP_BITS + STAGE_BITS) & ((1U << BUILD_BITS) - 1));
 	ret->stage = (uint32_t)(id >> STEP_BITS & ((1U << STAGE_BITS) - 1));
 	ret->step = (uint32_t)(id & ((1U << STEP_BITS) - 1));

@@ -7,7 +7,7 @@
  *   0 | view 28 | link flag 1 | number 31   an entry of a tree, in the low 60 bits: the view that
  *               shows it, and its preorder number + 1, or with the flag its hard link number
  *   1 | n 60    a directory of image names, interned as n
- *   2 | kind 4 | by name 1 | build 27 | stage 14 | step 14   a name below builds/
+ *   2 | kind 5 | by name 1 | build 26 | stage 14 | step 14   a name below builds/
  *   3 | n 60    a file of the disk below cache/, the table's nth (disk.h)
  *
  * Each starts with four tag bits. Hard links of one file share one id.
@@ -51,6 +51,7 @@ enum inode_kind {
 	KIND_STEP, /* …/steps/<n>; place of its rootfs */
 	KIND_INSTRUCTION,
 	KIND_STEP_LOG,
+	KIND_STEP_OUTPUT,
 	KIND_CHANGES,
 	KIND_CONFIG,
 	KIND_SHOWN,  /* place of stages/<name|index>, whichever build it is from */

@@ -22,6 +22,7 @@ static const struct fixed_name {
 	{KIND_STAGE, "steps", KIND_STEPS, S_IFDIR | 0555},
 	{KIND_STEP, "instruction", KIND_INSTRUCTION, S_IFREG | 0444},
 	{KIND_STEP, "log", KIND_STEP_LOG, S_IFREG | 0444},
+	{KIND_STEP, "output", KIND_STEP_OUTPUT, S_IFREG | 0444},
 	{KIND_STEP, "changes", KIND_CHANGES, S_IFREG | 0444},
 	{KIND_STEP, "config.json", KIND_CONFIG, S_IFREG | 0444},
 };
@@ -85,6 +86,7 @@ static bool is_there(const struct told_build *told, const struct inode_name *nam
 	case KIND_STEP:
 	case KIND_INSTRUCTION:
 	case KIND_STEP_LOG:
+	case KIND_STEP_OUTPUT:
 	case KIND_CHANGES:
 	case KIND_CONFIG:
 		return told_step(told, name->stage, name->step);

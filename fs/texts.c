@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "compose.h"
+#include "step_log.h"
 #include "texts.h"
 
 #define SLOTS 32
@@ -57,7 +58,7 @@ static bool blob_of(const struct inode_name *name, const struct told_build *told
 
 	if (name->kind == KIND_DOCKERFILE)
 		*ret = told->build->dockerfile;
-	else if (name->kind == KIND_STEP_LOG && step && step->has_log)
+	else if (name->kind == KIND_STEP_OUTPUT && step && step->has_log)
 		*ret = step->log;
 	else if (name->kind == KIND_CONFIG && step)
 		*ret = step->config;
@@ -78,6 +79,8 @@ static int generate(struct core *core, const struct inode_name *name, const stru
 		return compose_log(core->store, told, ret, err);
 	case KIND_INSTRUCTION:
 		return step ? compose_instruction(step, ret, err) : -ENOENT;
+	case KIND_STEP_LOG:
+		return step ? compose_step_log(core->store, step, ret, err) : -ENOENT;
 	case KIND_CHANGES:
 		if (!step)
 			return -ENOENT;
@@ -136,6 +139,28 @@ static int locate(struct core *core, const struct msb_digest *digest, struct msb
 	return r < 0 ? core_damaged(core, &err, msb_digest_format(digest, text)) : 0;
 }
 
+/* Of a blob that is a file: its size, but of a step's log that of its text. */
+static int blob_size(struct core *core, const struct inode_name *name,
+		     const struct msb_digest *digest, struct msb_location *ret, uint64_t *ret_size)
+{
+	uint8_t tail[STEP_LOG_TAIL];
+	char text[MSB_DIGEST_TEXT];
+	struct msb_error err = {0};
+	ssize_t n = locate(core, digest, ret);
+
+	if (n < 0)
+		return (int)n;
+	*ret_size = ret->size;
+	if (name->kind != KIND_STEP_OUTPUT || ret->size < sizeof(tail))
+		return 0;
+	n = msb_store_read(core->store, digest, ret, tail, sizeof(tail), ret->size - sizeof(tail),
+			   &err);
+	if (n < 0)
+		return core_damaged(core, &err, msb_digest_format(digest, text));
+	*ret_size = step_log_text(tail, (size_t)n, ret->size);
+	return 0;
+}
+
 int texts_size(struct core *core, uint64_t id, const struct told_build *told, uint64_t *ret)
 {
 	struct texts *texts = core->texts;
@@ -147,12 +172,8 @@ int texts_size(struct core *core, uint64_t id, const struct told_build *told, ui
 	int r;
 
 	inode_unpack(id, &name);
-	if (blob_of(&name, told, &digest)) {
-		r = locate(core, &digest, &location);
-		if (r == 0)
-			*ret = location.size;
-		return r;
-	}
+	if (blob_of(&name, told, &digest))
+		return blob_size(core, &name, &digest, &location, ret);
 	pthread_mutex_lock(&texts->lock);
 	kept = find(texts, id);
 	if (kept && (kept->final || kept->changed == told->changed)) {
@@ -170,16 +191,19 @@ int texts_size(struct core *core, uint64_t id, const struct told_build *told, ui
 	return 0;
 }
 
-static ssize_t read_blob(struct core *core, const struct msb_digest *digest, void *bytes,
-			 size_t size, uint64_t offset)
+static ssize_t read_blob(struct core *core, const struct inode_name *name,
+			 const struct msb_digest *digest, void *bytes, size_t size, uint64_t offset)
 {
 	struct msb_location location;
 	struct msb_error err = {0};
 	char text[MSB_DIGEST_TEXT];
-	ssize_t n = locate(core, digest, &location);
+	uint64_t end;
+	ssize_t n = blob_size(core, name, digest, &location, &end);
 
-	if (n < 0 || offset >= location.size)
+	if (n < 0 || offset >= end)
 		return n;
+	if (size > end - offset)
+		size = (size_t)(end - offset);
 	n = msb_store_read(core->store, digest, &location, bytes, size, offset, &err);
 	return n < 0 ? core_damaged(core, &err, msb_digest_format(digest, text)) : n;
 }
@@ -196,7 +220,7 @@ ssize_t texts_read(struct core *core, uint64_t id, const struct told_build *told
 
 	inode_unpack(id, &name);
 	if (blob_of(&name, told, &digest))
-		return read_blob(core, &digest, bytes, size, offset);
+		return read_blob(core, &name, &digest, bytes, size, offset);
 	pthread_mutex_lock(&texts->lock);
 	kept = find(texts, id);
 	if (!kept) {

@@ -5,7 +5,9 @@
 
 #include "command_output.h"
 #include "internal.h"
+#include "io.h"
 #include "live_log.h"
+#include "step_log.h"
 
 #define MAX_LOG (64u * 1024 * 1024)
 
@@ -16,6 +18,13 @@ struct listener {
 	int live;   /* for followers; -1: none */
 	pthread_t thread;
 };
+
+static uint64_t elapsed_ms(const struct step_run *run)
+{
+	int64_t elapsed = io_now() - run->began_ns;
+
+	return elapsed > 0 ? (uint64_t)elapsed / 1000000 : 0; /* the clock may be set back */
+}
 
 static void heard(struct listener *listener, int index, const char *bytes, size_t size)
 {
@@ -34,6 +43,7 @@ static void heard(struct listener *listener, int index, const char *bytes, size_
 
 	if (run->log.size + size <= MAX_LOG) {
 		buffer_append(&run->log, bytes, size);
+		step_log_mark(&run->log_marks, index + 1, elapsed_ms(run), size);
 		live_log_put(listener->live, bytes, size);
 	}
 	events_tell(&run->build->events, &event);

@@ -97,7 +97,9 @@ struct step_run {
 	struct msb_digest after;
 	bool has_after;
 	struct buffer definition; /* text of the key so far, a component a line */
-	struct buffer log;
+	int64_t began_ns;
+	struct buffer log;       /* what it printed */
+	struct buffer log_marks; /* when (step_log.h) */
 	int exit_status;
 	void *prepared; /* the operation's own, from prepare to release */
 };

@@ -7,6 +7,7 @@
 #include "internal.h"
 #include "io.h"
 #include "platforms.h"
+#include "step_log.h"
 
 static struct msb_event event_of(const struct step_run *run, enum msb_event_kind kind)
 {
@@ -66,6 +67,16 @@ static int text_blob(struct build *build, const char *text, struct msb_digest *r
 	return store_put(build->writer, text, strlen(text), ret, err);
 }
 
+static int put_log(const struct step_run *run, struct msb_digest *ret, struct msb_error *err)
+{
+	autobuffer log = {0};
+
+	step_log_encode(&run->log, &run->log_marks, &log);
+	if (!buffer_ok(&log))
+		return msb_error_memory(err);
+	return store_put(run->build->writer, log.bytes, log.size, ret, err);
+}
+
 static int fill_record(struct step_run *run, struct msb_step *record, struct msb_error *err)
 {
 	struct build *build = run->build;
@@ -76,7 +87,7 @@ static int fill_record(struct step_run *run, struct msb_step *record, struct msb
 		r = text_blob(build, config, &record->config, err);
 	if (r >= 0 && run->log.size > 0) {
 		record->has_log = true;
-		r = store_put(build->writer, run->log.bytes, run->log.size, &record->log, err);
+		r = put_log(run, &record->log, err);
 	}
 	record->build = build->record.id;
 	record->stage = run->stage->plan->index;
@@ -368,6 +379,7 @@ static void step_run_done(struct step_run *run)
 		operation->release(run);
 	buffer_done(&run->definition);
 	buffer_done(&run->log);
+	buffer_done(&run->log_marks);
 }
 
 /* What the key was made of, the arguments in effect, and where the step read. Owned; NULL: no
@@ -421,8 +433,9 @@ int build_run_step(struct build *build, struct stage_run *stage, const struct st
 		.stage = stage,
 		.step = step,
 		.before = stage->tree,
+		.began_ns = io_now(),
 	};
-	struct msb_step record = {.started_ns = io_now()};
+	struct msb_step record = {.started_ns = run.began_ns};
 	struct cached_step cached = {0};
 	struct msb_error failure = {0}, second = {0};
 	autofree char *definition = NULL;

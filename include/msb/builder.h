@@ -144,6 +144,8 @@ struct msb_history_line {
 	char *comment;    /* owned */
 	uint64_t size;    /* of the layer */
 	bool empty_layer;
+	bool has_tree; /* not where the store knows nothing of the layer */
+	struct msb_digest tree;
 };
 /* Newest first. */
 int msb_image_history(const char *root, const char *name, struct msb_history_line **ret,
@@ -240,10 +242,12 @@ int msb_copy_out(const char *root, const char *ref, const char *path, const char
  */
 int msb_copy_into(const char *root, const char *ref, const char *path, const char *directory,
 		  struct msb_error *err);
-/* The tree as a tar. */
-int msb_export(const char *root, const char *ref, int fd, struct msb_error *err);
-/* What a step (or all steps of a stage or build: "7", "7/build") printed. */
-int msb_log(const char *root, const char *ref, int fd, struct msb_error *err);
+/* The tree as a tar. since: another REF; then only what differs from it, as an OCI layer has it,
+ * with whiteouts for what is gone. NULL: all of it. */
+int msb_export(const char *root, const char *ref, const char *since, int fd, struct msb_error *err);
+/* What a step (or all steps of a stage or build: "7", "7/build") printed. times: before each line
+ * the seconds since the step began, and "1>" or "2>", the stream it came by. */
+int msb_log(const char *root, const char *ref, bool times, int fd, struct msb_error *err);
 
 /* The same of a build that runs, as it prints it, until that has ended. ref may be NULL: the newest
  * build. */
@@ -349,7 +353,7 @@ enum msb_usage_kind {
 struct msb_usage {
 	uint64_t count;
 	uint64_t bytes;
-	uint64_t reclaimable; /* of bytes: what a prune with the default options removes; of caches
+	uint64_t reclaimable; /* of bytes: what a prune without options removes; of caches
 				 with --caches */
 };
 
@@ -379,8 +383,8 @@ void msb_caches_free(struct msb_cache *caches, size_t count);
 /* -ENOENT; -EBUSY while a step has it. */
 int msb_cache_remove(const char *root, const char *id, struct msb_error *err);
 
-/* Builds that a prune keeps unless told otherwise. */
-#define MSB_KEEP_BUILDS 20
+/* How many builds a prune keeps unless told otherwise: $MSB_KEEP_BUILDS, else 20. */
+int msb_keep_builds(size_t *ret, struct msb_error *err);
 
 struct msb_host_fact {
 	const char *name; /* constant */

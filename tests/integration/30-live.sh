@@ -4,7 +4,7 @@
 
 it "mounts a store in which nothing was built yet"
 mount_store
-same "builds images stages" "$(ls "$mnt" | xargs)"
+same "builds cache images stages" "$(ls "$mnt" | xargs)"
 same "" "$(ls "$mnt/images")"
 exits 2 ls "$mnt/images/busybox:latest"
 
@@ -66,7 +66,7 @@ wait "$spawned"
 children=()
 step=$mnt/builds/latest/stages/slow/steps
 same "1 2 3" "$(ls "$step" | sort -n | xargs)"
-same "changes config.json instruction log rootfs" "$(ls "$step/2" | sort | xargs)"
+same "changes config.json instruction log output rootfs" "$(ls "$step/2" | sort | xargs)"
 contains "$step/2/instruction" 'RUN echo early > /early'
 contains "$step/2/changes" 'early'
 jq -e . "$step/2/config.json" >out

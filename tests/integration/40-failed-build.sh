@@ -37,7 +37,8 @@ same half "$(cat "$mnt/builds/latest/stages/build/rootfs/src/half")"
 it "leads to the failed step by a link"
 same stages/build/steps/4 "$(readlink "$mnt/builds/latest/failed")"
 same half "$(cat "$mnt/builds/latest/failed/rootfs/src/half")"
-contains "$mnt/builds/latest/failed/log" '^said-this$'
+contains "$mnt/builds/latest/failed/log" '^ +[0-9]+\.[0-9]{3} 1> said-this$'
+contains "$mnt/builds/latest/failed/output" '^said-this$'
 contains "$mnt/builds/latest/failed/instruction" 'exit 3'
 absent "$mnt/builds/latest/stages/build/steps/3/rootfs/src/half"
 

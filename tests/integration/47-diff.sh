@@ -29,6 +29,7 @@ cat >wanted <<'END_OF_FILE'
 /src/with blank
 END_OF_FILE
 diff -u wanted got
+cp wanted wanted.names
 # What has another mode or time alone is nothing to diff.
 { diff -rq --no-dereference before after || (($? == 1)); } |
     sed -E "s|^Files .* and after(.*) differ$|\1|; s|^Only in [a-z]+(.*): (.*)$|\1/\2|" | sort >got
@@ -78,3 +79,24 @@ msb diff 0@3 dir:after >out
 contains out '^D /src/deep$'
 contains out '^A /src/deep$'
 lacks out passwd
+
+it "says what diff -r says of the same trees in the mount"
+mount_store
+steps=$mnt/builds/latest/stages/0/steps
+{ diff -rq --no-dereference "$steps/2/rootfs" "$steps/3/rootfs" || (($? == 1)); } |
+    sed -E "s|^Files .*/3/rootfs(.*) differ$|\\1|; s|^Only in .*/[23]/rootfs(.*): (.*)$|\\1/\\2|" |
+    sort >got
+grep -vxE '/src|/src/deep|/src/deep/er/last' wanted.names | sort | diff -u - got
+unmount_store
+
+it "writes what differs as a layer: the image's own, byte by byte"
+msb export --since image:busybox 0@2 | sha256sum | cut -d ' ' -f 1 >got
+msb inspect twice --format '{{json .RootFS.Layers}}' | python3 -c 'import json, sys
+print(json.load(sys.stdin)[1].removeprefix("sha256:"))' | diff -u - got
+msb export --since 0@2 0@3 -o layer.tar
+tar -tf layer.tar | sort >out
+contains out '^src/\.wh\.gone$'
+contains out '^src/deep/made$'
+lacks out 'link'
+same "" "$(msb export --since 0 0@3 | tar -t)"
+refuses 1 'absent' msb export --since absent 0

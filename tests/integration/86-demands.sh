@@ -62,7 +62,7 @@ it "docker/roadmap#594: intermediate steps to browse"
 mount_store
 same "1 failed" "$(cat "$mnt/builds/latest/failed/rootfs/reports/unit")"
 same "compiled 1" "$(cat "$mnt/builds/latest/stages/build/steps/5/rootfs/src/compiled")"
-contains "$mnt/builds/latest/failed/log" '^broken$'
+contains "$mnt/builds/latest/failed/output" '^broken$'
 unmount_store
 
 it "moby/buildkit#2064: what a failed build got done is not done again"

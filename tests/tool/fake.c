@@ -403,9 +403,13 @@ int msb_image_history(const char *root, const char *name, struct msb_history_lin
 	(*ret)[0] = (struct msb_history_line){
 		ago(50 * HOUR),
 		strdup("RUN /bin/sh -c apt-get update && apt-get install -y things # buildkit"),
-		strdup("msb"), 1500000, false};
-	(*ret)[1] = (struct msb_history_line){ago(500 * HOUR), strdup("CMD [\"\033[31mnode\"]"),
-					      NULL, 0, true};
+		strdup("msb"),
+		1500000,
+		false,
+		true,
+		digest(7)};
+	(*ret)[1] = (struct msb_history_line){
+		ago(500 * HOUR), strdup("CMD [\"\033[31mnode\"]"), NULL, 0, true, false, {{0}}};
 	*ret_count = 2;
 	return 0;
 }
@@ -673,13 +677,17 @@ int msb_cache_remove(const char *root, const char *id, struct msb_error *err)
 					 : 0;
 }
 
-int msb_export(const char *root, const char *ref, int fd, struct msb_error *err)
+int msb_export(const char *root, const char *ref, const char *since, int fd, struct msb_error *err)
 {
+	if (since)
+		dprintf(fd, "since %s\n", since);
 	return msb_image_save(root, &ref, 1, fd, err);
 }
 
-int msb_log(const char *root, const char *ref, int fd, struct msb_error *err)
+int msb_log(const char *root, const char *ref, bool times, int fd, struct msb_error *err)
 {
+	if (times)
+		dprintf(fd, "with times\n");
 	if (!ref)
 		ref = "newest";
 	return msb_image_save(root, &ref, 1, fd, err);
@@ -688,7 +696,7 @@ int msb_log(const char *root, const char *ref, int fd, struct msb_error *err)
 int msb_log_follow(const char *root, const char *ref, int fd, struct msb_error *err)
 {
 	dprintf(fd, "following\n");
-	return msb_log(root, ref, fd, err);
+	return msb_log(root, ref, false, fd, err);
 }
 
 int msb_store_make(const char *root, struct msb_error *err)
@@ -712,6 +720,13 @@ int msb_prune(const char *root, const struct msb_prune_options *options,
 	result->blobs = 1200;
 	result->caches = options->caches ? 1 : 0;
 	result->bytes = 1234567890;
+	return 0;
+}
+
+int msb_keep_builds(size_t *ret, struct msb_error *err)
+{
+	(void)err;
+	*ret = 20;
 	return 0;
 }
 

@@ -465,7 +465,7 @@ TEST(a_generated_file_is_as_long_as_it_says)
 
 TEST(numbers_pack_names_and_refuse_what_does_not_fit)
 {
-	struct inode_name name = {KIND_STEP_LOG, true, 134217727, 16383, 16383}, back;
+	struct inode_name name = {KIND_STEP_LOG, true, 67108863, 16383, 16383}, back;
 
 	(void)state;
 	inode_unpack(inode_pack(&name), &back);

@@ -18,7 +18,7 @@ struct inspect {
 	const char *format;
 };
 
-enum { KEY_TYPE = 0x100, KEY_FORMAT, KEY_NO_TRUNC };
+enum { KEY_TYPE = 0x100, KEY_FORMAT, KEY_NO_TRUNC, KEY_TREE };
 
 static error_t parse_inspect(int key, char *arg, struct argp_state *state)
 {
@@ -115,6 +115,7 @@ struct history {
 	const char *format;
 	bool quiet;
 	bool whole;
+	bool trees;
 };
 
 static error_t parse_history(int key, char *arg, struct argp_state *state)
@@ -129,6 +130,9 @@ static error_t parse_history(int key, char *arg, struct argp_state *state)
 		return 0; /* sizes and dates for people: always so */
 	case KEY_NO_TRUNC:
 		history->whole = true;
+		return 0;
+	case KEY_TREE:
+		history->trees = true;
 		return 0;
 	case KEY_FORMAT:
 		history->format = arg;
@@ -149,7 +153,7 @@ static error_t parse_history(int key, char *arg, struct argp_state *state)
 static json_t *history_row(const struct msb_history_line *line, const char *id, bool whole,
 			   int64_t now)
 {
-	char since[HUMAN_TEXT], at[HUMAN_TEXT], size[HUMAN_TEXT];
+	char since[HUMAN_TEXT], at[HUMAN_TEXT], size[HUMAN_TEXT], tree[MSB_DIGEST_TEXT] = "";
 	autofree char *by = text_harmless(line->created_by ? line->created_by : "",
 					  line->created_by ? strlen(line->created_by) : 0);
 	autofree char *cut = NULL;
@@ -162,11 +166,13 @@ static json_t *history_row(const struct msb_history_line *line, const char *id, 
 			return NULL;
 		}
 	}
-	return json_pack("{s:o, s:s, s:s, s:s, s:s, s:s}", "Comment",
+	if (line->has_tree)
+		msb_digest_format(&line->tree, tree);
+	return json_pack("{s:o, s:s, s:s, s:s, s:s, s:s, s:s}", "Comment",
 			 text_json(line->comment ? line->comment : ""), "CreatedAt",
 			 human_time(line->created_ns, at), "CreatedBy", cut ? cut : by,
 			 "CreatedSince", human_since(line->created_ns, now, since), "ID", id,
-			 "Size", human_size(line->size, size));
+			 "Size", human_size(line->size, size), "TreeDigest", tree);
 }
 
 /* The image's own ID, for the first line; Docker has nothing but <missing> for the others. */
@@ -217,6 +223,8 @@ int run_image_history(struct session *session, int argc, char **argv)
 	static const struct argp_option options[] = {
 		{"quiet", 'q', NULL, 0, "IDs alone"},
 		{"no-trunc", KEY_NO_TRUNC, NULL, 0, "IDs and commands in full"},
+		{"tree", KEY_TREE, NULL, 0,
+		 "The tree after each step, too: tree:DIGEST is a REF, as of msb diff"},
 		{"human", 'H', "BOOL", OPTION_ARG_OPTIONAL,
 		 "Sizes and dates for people: always so"},
 		{"format", KEY_FORMAT, "FORMAT", 0,
@@ -229,6 +237,10 @@ int run_image_history(struct session *session, int argc, char **argv)
 		{"IMAGE", "ID"},  {"CREATED", "CreatedSince"}, {"CREATED BY", "CreatedBy"},
 		{"SIZE", "Size"}, {"COMMENT", "Comment"},      {NULL, NULL},
 	};
+	static const struct list_column with_trees[] = {
+		{"IMAGE", "ID"},  {"CREATED", "CreatedSince"}, {"CREATED BY", "CreatedBy"},
+		{"SIZE", "Size"}, {"TREE", "TreeDigest"},      {NULL, NULL},
+	};
 	struct history history = {0};
 	struct msb_error err = {0};
 	int status = command_parse(session, &argp, argc, argv, &history);
@@ -240,7 +252,8 @@ int run_image_history(struct session *session, int argc, char **argv)
 
 		if (!format && history.quiet)
 			format = "{{.ID}}";
-		status = formatted_print(columns, rows, format, r, &err);
+		status = formatted_print(history.trees ? with_trees : columns, rows, format, r,
+					 &err);
 	}
 	words_done(&history.operands);
 	return status;

@@ -10,6 +10,7 @@
 struct log {
 	struct words operands;
 	bool follow;
+	bool times;
 };
 
 static error_t parse_log(int key, char *arg, struct argp_state *state)
@@ -21,11 +22,17 @@ static error_t parse_log(int key, char *arg, struct argp_state *state)
 	case 'f':
 		log->follow = true;
 		return 0;
+	case 't':
+		log->times = true;
+		return 0;
 	case ARGP_KEY_ARGS:
 		operands_take(state, &log->operands);
 		return 0;
 	case ARGP_KEY_END:
 		operands_check(state, &log->operands, 0, 1, "");
+		if (log->follow && log->times)
+			argp_error(state, "--timestamps is for steps that have ended: not with "
+					  "--follow");
 		return 0;
 	default:
 		return ARGP_ERR_UNKNOWN;
@@ -53,6 +60,9 @@ int run_log(struct session *session, int argc, char **argv)
 {
 	static const struct argp_option options[] = {
 		{"follow", 'f', NULL, 0, "Go on until it has ended"},
+		{"timestamps", 't', NULL, 0,
+		 "Before each line the seconds since the step began, and whether it came by "
+		 "standard output (1>) or standard error (2>)"},
 		{0},
 	};
 	static const struct argp argp = {
@@ -70,8 +80,9 @@ int run_log(struct session *session, int argc, char **argv)
 		if (!ref)
 			r = check_built(session, &err);
 		if (r >= 0)
-			r = (log.follow ? msb_log_follow : msb_log)(session->root, ref,
-								    STDOUT_FILENO, &err);
+			r = log.follow
+				    ? msb_log_follow(session->root, ref, STDOUT_FILENO, &err)
+				    : msb_log(session->root, ref, log.times, STDOUT_FILENO, &err);
 		status = r < 0 ? fail(&err) : STATUS_DONE;
 	}
 	words_done(&log.operands);

@@ -191,7 +191,8 @@ int run_prune(struct session *session, int argc, char **argv)
 		COMMON_OPTIONS,
 		{"all", 'a', NULL, 0,
 		 "Also images with a name that no remaining build made or began from"},
-		{"keep-builds", KEY_KEEP, "N", 0, "Builds to keep, the newest (20)"},
+		{"keep-builds", KEY_KEEP, "N", 0,
+		 "Builds to keep, the newest ($MSB_KEEP_BUILDS, else 20)"},
 		{"caches", KEY_CACHES, NULL, 0, "Also the directories of RUN --mount=type=cache"},
 		{0},
 	};
@@ -199,8 +200,11 @@ int run_prune(struct session *session, int argc, char **argv)
 		options, parse_prune, NULL,
 		"Remove all builds but the newest, images without a name, and then all cached "
 		"steps, layers and contents that nothing refers to."};
-	struct prune prune = {.options.keep_builds = MSB_KEEP_BUILDS};
+	struct prune prune = {0};
+	struct msb_error err = {0};
 
+	if (msb_keep_builds(&prune.options.keep_builds, &err) < 0)
+		return fail(&err);
 	if (command_parse(session, &argp, argc, argv, &prune))
 		return STATUS_FAILED;
 	return prune_store(session, &prune);

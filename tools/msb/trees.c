@@ -83,7 +83,10 @@ struct export
 {
 	struct words operands;
 	const char *path;
+	const char *since;
 };
+
+enum { KEY_SINCE = 0x100 };
 
 static error_t parse_export(int key, char *arg, struct argp_state *state)
 {
@@ -92,6 +95,9 @@ static error_t parse_export(int key, char *arg, struct argp_state *state)
 	switch (key) {
 	case 'o':
 		export->path = arg;
+		return 0;
+	case KEY_SINCE:
+		export->since = arg;
 		return 0;
 	case ARGP_KEY_ARGS:
 		operands_take(state, &export->operands);
@@ -108,6 +114,8 @@ int run_export(struct session *session, int argc, char **argv)
 {
 	static const struct argp_option options[] = {
 		{"output", 'o', "FILE", 0, "Write there, not to standard output"},
+		{"since", KEY_SINCE, "REF", 0,
+		 "Only what differs from that tree, as a layer, with whiteouts for what is gone"},
 		{0},
 	};
 	static const struct argp argp = {options, parse_export, "REF",
@@ -123,7 +131,7 @@ int run_export(struct session *session, int argc, char **argv)
 		if (r >= 0)
 			r = output_close(&output,
 					 msb_export(session->root, export.operands.items[0],
-						    output.fd, &err),
+						    export.since, output.fd, &err),
 					 &err);
 		status = r < 0 ? fail(&err) : STATUS_DONE;
 	}
