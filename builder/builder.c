@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "dockerfile.h"
 #include "exec.h"
@@ -13,6 +14,7 @@
 #include "path.h"
 #include "plan.h"
 #include "reference.h"
+#include "sandbox.h"
 
 int msb_store_make(const char *root, struct msb_error *err)
 {
@@ -49,6 +51,15 @@ void workshop_done(struct workshop *workshop)
 {
 	store_writer_close(workshop->writer);
 	msb_store_close(workshop->store);
+}
+
+int msb_store_sweep(const char *root, struct msb_error *err)
+{
+	AUTO(workshop_done) struct workshop workshop = {0};
+	/* What an ordinary user's build made may belong to his subordinate ids. */
+	int r = geteuid() == 0 ? 0 : sandbox_enter(err);
+
+	return r < 0 ? r : workshop_open(root, &workshop, err);
 }
 
 int msb_build(const char *root, const struct msb_build_options *options, msb_event_fn event,

@@ -69,6 +69,8 @@ static void become(const char *const *argv, const struct process_options *option
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	signal(SIGPIPE, SIG_DFL);
+	if (options->own_group)
+		setpgid(0, 0);
 	if (options->dies_with_caller && die_with_caller(report) < 0)
 		goto failed;
 	if (place_standard_fds(options) < 0)

@@ -17,6 +17,7 @@ struct process_options {
 	/* SIGKILL for the program as soon as the thread that spawned it is gone, which is also
 	 * when its whole process was killed. That thread has to stay until process_wait. */
 	bool dies_with_caller;
+	bool own_group; /* what is typed at the caller's terminal sends it no signals */
 	int namespaces; /* CLONE_NEW* to start in; with CLONE_NEWPID it is init there, so that all
 			 * it ever starts ends with it */
 	/* Called in the child before exec; like everything between fork and exec it may neither

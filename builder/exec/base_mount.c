@@ -169,7 +169,8 @@ static pid_t spawn(struct base_mount *mount, enum flavour flavour, int control,
 	const char *const argv[] = {program,      "-f", "-o", options, msb_store_path(mount->store),
 				    daemon->path, NULL};
 	const int keep[] = {control, -1};
-	struct process_options process = {.stderr_fd = daemon->log, .keep = keep};
+	struct process_options process = {
+		.stderr_fd = daemon->log, .keep = keep, .own_group = true};
 
 	if (!program || !options)
 		return msb_error_memory(err);

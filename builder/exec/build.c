@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <unistd.h>
 
 #include "annotations.h"
@@ -147,6 +148,10 @@ static int make_stages(struct build *build, struct msb_error *err)
 	build->stages = calloc(build->plan->stage_count, sizeof(*build->stages));
 	if (!build->stages)
 		return msb_error_memory(err);
+	build->stopped = eventfd(0, EFD_CLOEXEC);
+	build->stages_ended = eventfd(0, EFD_CLOEXEC);
+	if (build->stopped < 0 || build->stages_ended < 0)
+		return msb_error_set(err, errno, "create an eventfd");
 	for (size_t i = 0; i < build->plan->stage_count; i++)
 		build->stages[i].plan = &build->plan->stages[i];
 	/* With an epoch, the layers of the image are others than those between the steps. */
@@ -319,6 +324,10 @@ void build_done(struct build *build)
 	agents_done(&build->agents);
 	buffer_done(&build->hosts);
 	events_done(&build->events);
+	if (build->stopped >= 0)
+		close(build->stopped);
+	if (build->stages_ended >= 0)
+		close(build->stages_ended);
 	pthread_cond_destroy(&build->changed);
 	pthread_mutex_destroy(&build->lock);
 }
@@ -331,6 +340,8 @@ void build_init(struct build *build, const struct exec_request *request)
 		.options = request->options,
 		.lock = PTHREAD_MUTEX_INITIALIZER,
 		.changed = PTHREAD_COND_INITIALIZER,
+		.stopped = -1,
+		.stages_ended = -1,
 	};
 	events_init(&build->events, request->event, request->context);
 	base_images_init(&build->images, &(const struct base_image_source){

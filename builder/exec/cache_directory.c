@@ -1,5 +1,6 @@
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
@@ -14,6 +15,7 @@
 #include "process.h"
 
 #define MAX_PRIVATE 1000
+#define WAIT_MS     20
 
 /* With the id in words beside the directories. */
 static int open_place(struct msb_store *store, const char *id, char **ret_path,
@@ -38,23 +40,67 @@ static int open_place(struct msb_store *store, const char *id, char **ret_path,
 }
 
 /* 0 with the lock, or -EWOULDBLOCK. */
-static int take_lock(const char *place, unsigned number, int operation, int *ret,
-		     struct msb_error *err)
+static int try_lock(int fd, int operation)
 {
-	autofree char *name = NULL;
-	autoclose int fd = -1;
+	while (flock(fd, operation | LOCK_NB) < 0)
+		if (errno != EINTR)
+			return -errno;
+	return 0;
+}
 
-	name = buffer_format("%s/%u.lock", place, number);
+/* Nothing wakes who waits for a lock but the lock, so that is asked again and again. */
+static int wait_lock(int fd, int operation, int stop_fd)
+{
+	struct pollfd stop = {stop_fd > 0 ? stop_fd : -1, POLLIN, 0};
+	int r;
+
+	while ((r = try_lock(fd, operation)) == -EWOULDBLOCK) {
+		poll(&stop, 1, WAIT_MS);
+		if (stop.revents)
+			return -ECANCELED;
+	}
+	return r;
+}
+
+static int open_lock(const char *place, unsigned number, struct msb_error *err)
+{
+	autofree char *name = buffer_format("%s/%u.lock", place, number);
+	int fd;
+
 	if (!name)
 		return msb_error_memory(err);
 	fd = open(name, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-	if (fd < 0)
-		return msb_error_set(err, errno, "open '%s'", name);
-	while (flock(fd, operation) < 0)
-		if (errno != EINTR)
-			return errno == EWOULDBLOCK ? -EWOULDBLOCK
-						    : msb_error_set(err, errno, "lock '%s'", name);
-	*ret = steal_fd(&fd);
+	return fd < 0 ? msb_error_set(err, errno, "open '%s'", name) : fd;
+}
+
+/* The first that is free. */
+static int take_private(const char *place, unsigned *ret_number, int *ret_lock,
+			struct msb_error *err)
+{
+	for (unsigned number = 0; number < MAX_PRIVATE; number++) {
+		autoclose int fd = open_lock(place, number, err);
+		int r = fd < 0 ? fd : try_lock(fd, LOCK_EX);
+
+		if (r == -EWOULDBLOCK)
+			continue;
+		if (r < 0)
+			return fd < 0 ? fd : msb_error_set(err, r, "lock '%s'", place);
+		*ret_number = number;
+		*ret_lock = steal_fd(&fd);
+		return 0;
+	}
+	return msb_error_say(err, EBUSY, "too many in use");
+}
+
+static int take_common(const char *place, int operation, int stop_fd, int *ret_lock,
+		       struct msb_error *err)
+{
+	autoclose int fd = open_lock(place, 0, err);
+	int r = fd < 0 ? fd : wait_lock(fd, operation, stop_fd);
+
+	if (r < 0)
+		return fd < 0 ? fd : msb_error_set(err, r, "lock '%s'", place);
+	*ret_lock = steal_fd(&fd);
 	return 0;
 }
 
@@ -108,7 +154,8 @@ static int make_directory(const char *path, const struct run_mount *mount, const
 }
 
 int cache_directory_take(struct msb_store *store, const struct run_mount *mount,
-			 const char *initial, char **ret_path, int *ret_lock, struct msb_error *err)
+			 const char *initial, int stop_fd, char **ret_path, int *ret_lock,
+			 struct msb_error *err)
 {
 	autofree char *place = NULL;
 	autofree char *path = NULL;
@@ -118,18 +165,13 @@ int cache_directory_take(struct msb_store *store, const struct run_mount *mount,
 
 	if (r < 0)
 		return r;
-	if (mount->sharing == SHARING_PRIVATE) {
-		do
-			r = take_lock(place, number, LOCK_EX | LOCK_NB, &lock, err);
-		while (r == -EWOULDBLOCK && ++number < MAX_PRIVATE);
-	} else {
-		r = take_lock(place, 0, mount->sharing == SHARING_LOCKED ? LOCK_EX : LOCK_SH, &lock,
-			      err);
-	}
-	if (r == -EWOULDBLOCK)
-		return msb_error_say(err, EBUSY, "cache mount '%s': too many in use", mount->id);
+	if (mount->sharing == SHARING_PRIVATE)
+		r = take_private(place, &number, &lock, err);
+	else
+		r = take_common(place, mount->sharing == SHARING_LOCKED ? LOCK_EX : LOCK_SH,
+				stop_fd, &lock, err);
 	if (r < 0)
-		return r;
+		return msb_error_prefix(err, r, "cache mount '%s'", mount->id);
 	path = buffer_format("%s/%u", place, number);
 	if (!path)
 		return msb_error_memory(err);

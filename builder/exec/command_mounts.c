@@ -186,7 +186,7 @@ static int attach_bind(struct command_mounts *mounts, struct command_root *root,
 }
 
 static int attach_cache(struct command_mounts *mounts, struct command_root *root,
-			const struct run_mount *mount, const struct msb_digest *tree,
+			const struct run_mount *mount, const struct msb_digest *tree, int stop_fd,
 			struct msb_error *err)
 {
 	autofree char *place = NULL;
@@ -200,7 +200,8 @@ static int attach_cache(struct command_mounts *mounts, struct command_root *root
 		initial = shown ? path_join(shown, "0") : NULL;
 	}
 	if (r >= 0)
-		r = cache_directory_take(root->ground.store, mount, initial, &path, &lock, err);
+		r = cache_directory_take(root->ground.store, mount, initial, stop_fd, &path, &lock,
+					 err);
 	if (r < 0)
 		return r;
 	grown = reallocarray(mounts->locks, mounts->lock_count + 1, sizeof(*grown));
@@ -333,8 +334,7 @@ static int attach_agent(struct command_mounts *mounts, struct command_root *root
 	return add_bind(mounts, steal(&file), steal(&place), false, err);
 }
 
-/* msbfs is another process: it sees what was selected only when it is published. */
-static int publish_selected(const struct step_run *run, struct msb_error *err)
+int command_mounts_publish(const struct step_run *run, struct msb_error *err)
 {
 	int r = 0;
 
@@ -370,32 +370,30 @@ static void sort_by_depth(struct sandbox_mount *mounts, size_t count)
 }
 
 int command_mounts_attach(struct command_mounts *mounts, struct command_root *root,
-			  const struct step_run *run, const struct msb_digest *trees,
-			  struct msb_error *err)
+			  const struct mount_request *request, struct msb_error *err)
 {
-	const struct msb_build_options *options = run->build->options;
-	const struct run_step *step = &run->step->run;
 	size_t before = mounts->count;
-	int r = publish_selected(run, err);
+	int r = 0;
 
-	for (size_t i = 0; r >= 0 && i < step->mount_count; i++) {
-		const struct run_mount *mount = &step->mounts[i];
+	for (size_t i = 0; r >= 0 && i < request->count; i++) {
+		const struct run_mount *mount = &request->mounts[i];
 
 		switch (mount->kind) {
 		case MOUNT_BIND:
-			r = attach_bind(mounts, root, i, mount, &trees[i], err);
+			r = attach_bind(mounts, root, i, mount, &request->trees[i], err);
 			break;
 		case MOUNT_CACHE:
-			r = attach_cache(mounts, root, mount, &trees[i], err);
+			r = attach_cache(mounts, root, mount, &request->trees[i], request->stop_fd,
+					 err);
 			break;
 		case MOUNT_TMPFS:
 			r = attach_tmpfs(mounts, root, mount, err);
 			break;
 		case MOUNT_SECRET:
-			r = attach_secret(mounts, root, options->secrets, i, mount, err);
+			r = attach_secret(mounts, root, request->secrets, i, mount, err);
 			break;
 		case MOUNT_SSH:
-			r = attach_agent(mounts, root, &run->build->agents, i, mount, err);
+			r = attach_agent(mounts, root, request->agents, i, mount, err);
 			break;
 		}
 	}

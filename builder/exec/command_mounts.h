@@ -9,6 +9,7 @@
 #include "strlist.h"
 
 struct step_run;
+struct run_mount;
 
 struct command_mounts {
 	struct sandbox_mount *list; /* strings owned */
@@ -29,11 +30,22 @@ struct command_mounts {
 int command_mounts_select(struct step_run *run, struct msb_digest **ret_trees,
 			  struct msb_error *err);
 
+/* msbfs is another process: it sees what was selected only when it is published. */
+int command_mounts_publish(const struct step_run *run, struct msb_error *err);
+
+struct mount_request {
+	const struct run_mount *mounts;
+	size_t count;
+	const struct msb_digest *trees; /* one a mount; published */
+	const char *const *secrets;     /* as struct msb_build_options has them */
+	const struct agents *agents;
+	int stop_fd; /* readable: nobody waits for a cache directory any more; 0: none */
+};
+
 /* Makes it all ready to be mounted, outer ones before inner ones; between command_root_init() and
  * command_root_mount(). */
 int command_mounts_attach(struct command_mounts *mounts, struct command_root *root,
-			  const struct step_run *run, const struct msb_digest *trees,
-			  struct msb_error *err);
+			  const struct mount_request *request, struct msb_error *err);
 /* After the command: lets go of everything. NULL-safe on a zeroed value. */
 void command_mounts_done(struct command_mounts *mounts);
 

@@ -83,6 +83,8 @@ struct build {
 	pthread_cond_t changed; /* a stage finished, or a place for a worker became free */
 	size_t workers_left;    /* guarded by lock */
 	bool stop;              /* guarded by lock: a step failed, begin no other */
+	int stopped;      /* eventfd, readable once stop is set: whoever waits, wait no more */
+	int stages_ended; /* eventfd: how many stages' threads are about to end */
 	struct msb_error error; /* guarded by lock: of the first step that failed */
 	struct msb_build_result *result;
 };
@@ -147,7 +149,8 @@ bool copy_is_separate(const struct step *step);
 int build_run_step(struct build *build, struct stage_run *stage, const struct step *step,
 		   struct msb_error *err);
 
-/* scheduler.c: all wanted stages, several at once. */
+/* scheduler.c: all wanted stages, several at once. When one fails the commands of the others are
+ * ended, and so are all when options->stop_fd says so: -ECANCELED. */
 int build_run_stages(struct build *build, struct msb_error *err);
 
 /* finish.c: the target's image from its stage, published under its tags. */

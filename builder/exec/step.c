@@ -443,6 +443,14 @@ int build_run_step(struct build *build, struct stage_run *stage, const struct st
 
 	run.vertex = events_begin(&build->events, event_of(&run, MSB_EVENT_BEGIN));
 	r = do_step(&run, &record, &cached, &failure);
+	/* What it has left is nobody's failure and nothing that a later build can use. */
+	if (r == -ECANCELED) {
+		record.state = MSB_RUNNING;
+		end_event(&run, &record, &failure);
+		if (err)
+			*err = failure;
+		return r;
+	}
 	if (r < 0)
 		record.state = MSB_FAILED;
 	definition = recorded_definition(&run);

@@ -47,10 +47,28 @@ static int run_command(struct step_run *run, const struct command_root *root,
 	command.own_network = step->run.network == NETWORK_NONE;
 	command.hostname = run->build->hostname;
 	command.privileged = step->run.insecure;
+	command.stop_fd = run->build->stopped;
 	command.shm_size = run->build->limits.shm_size;
 	command.limits = run->build->limits.items;
 	command.limit_count = run->build->limits.count;
 	return command_run(run, &command, err);
+}
+
+static int attach_mounts(const struct step_run *run, struct command_root *root,
+			 struct command_mounts *mounts, struct msb_error *err)
+{
+	const struct msb_build_options *options = run->build->options;
+	const struct mount_request request = {
+		.mounts = run->step->run.mounts,
+		.count = run->step->run.mount_count,
+		.trees = run->prepared,
+		.secrets = options->secrets,
+		.agents = &run->build->agents,
+		.stop_fd = run->build->stopped,
+	};
+	int r = command_mounts_publish(run, err);
+
+	return r < 0 ? r : command_mounts_attach(mounts, root, &request, err);
 }
 
 /* A command may have failed because its base could not be read: the log then says so. */
@@ -79,7 +97,7 @@ static int execute(struct step_run *run, struct msb_error *err)
 	if (r >= 0 && run->step->run.script)
 		r = add_script(&mounts, &root, run->step->run.script, err);
 	if (r >= 0)
-		r = command_mounts_attach(&mounts, &root, run, run->prepared, err);
+		r = attach_mounts(run, &root, &mounts, err);
 	if (r >= 0)
 		r = command_root_mount(&root, err);
 	if (r >= 0)

@@ -65,10 +65,10 @@ int acl_mask(struct archive_entry *from)
 	int type, permissions, tag, id, mask = -1;
 	const char *name;
 
-	if (archive_entry_acl_reset(from, ARCHIVE_ENTRY_ACL_TYPE_ACCESS) <= 0)
+	if (libarchive.entry_acl_reset(from, ARCHIVE_ENTRY_ACL_TYPE_ACCESS) <= 0)
 		return -1;
-	while (archive_entry_acl_next(from, ARCHIVE_ENTRY_ACL_TYPE_ACCESS, &type, &permissions,
-				      &tag, &id, &name) == ARCHIVE_OK)
+	while (libarchive.entry_acl_next(from, ARCHIVE_ENTRY_ACL_TYPE_ACCESS, &type, &permissions,
+					 &tag, &id, &name) == ARCHIVE_OK)
 		if (tag == ARCHIVE_ENTRY_ACL_MASK)
 			mask = permissions & 7;
 	return mask;

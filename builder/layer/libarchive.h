@@ -16,7 +16,7 @@
 	each(entry_mtime_nsec) each(entry_pathname) each(entry_perm) \
 	each(entry_rdevmajor) each(entry_rdevminor) each(entry_size) \
 	each(entry_sparse_count) each(entry_symlink) each(entry_uid) \
-	each(entry_xattr_next) each(entry_xattr_reset) each(error_string) \
+	each(entry_xattr_next) each(entry_xattr_reset) each(error_string) each(filter_bytes) \
 	each(read_data) each(read_data_block) each(read_free) \
 	each(read_header_position) each(read_new) each(read_next_header) \
 	each(read_open) each(read_open_fd) each(read_support_filter_bzip2) \

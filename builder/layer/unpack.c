@@ -115,8 +115,8 @@ static int link_entry(struct unpack *unpack, const char *target, const char *nam
 /* The headers of the entry that was read last begin here and end where libarchive stands. */
 static bool is_of_the_eve(struct unpack *unpack)
 {
-	return eve_holds(&unpack->eve, (uint64_t)archive_read_header_position(unpack->archive),
-			 (uint64_t)archive_filter_bytes(unpack->archive, 0));
+	return eve_holds(&unpack->eve, (uint64_t)libarchive.read_header_position(unpack->archive),
+			 (uint64_t)libarchive.filter_bytes(unpack->archive, 0));
 }
 
 static int put_entry(struct unpack *unpack, struct archive_entry *from, const char *path,

@@ -63,6 +63,9 @@ int terminal_listen(const char *directory, struct msb_error *err);
 int terminal_join(int listener, pid_t pid, const struct sandbox_command *command,
 		  struct msb_error *err);
 
+/* Waits for the runtime's end, or for the word to end its command: -ECANCELED. */
+int ending_wait(pid_t runtime, int stop_fd, int *ret_status, struct msb_error *err);
+
 /* How a terminal was before somebody else had it. */
 struct terminal_state {
 	int fd;

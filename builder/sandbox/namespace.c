@@ -3,6 +3,7 @@
 #include <linux/magic.h>
 #include <sched.h>
 #include <sys/mount.h>
+#include <sys/prctl.h>
 #include <sys/vfs.h>
 #include <unistd.h>
 
@@ -35,10 +36,12 @@ static int settle_propagation(struct msb_error *err)
 static int enter_user_namespace(struct msb_error *err)
 {
 	struct idmap idmap;
+	int last_word = 0; /* the signal that comes when the parent dies */
 	int r = idmap_prepare(&idmap, err);
 
 	if (r < 0)
 		return r;
+	prctl(PR_GET_PDEATHSIG, &last_word);
 	/* The cgroup namespace is there because cgroup2 may be mounted by its owner only. */
 	if (unshare(CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWCGROUP) < 0)
 		r = msb_error_set(err, errno,
@@ -52,6 +55,8 @@ static int enter_user_namespace(struct msb_error *err)
 		return r;
 	if (setresgid(0, 0, 0) < 0 || setresuid(0, 0, 0) < 0)
 		return msb_error_set(err, errno, "become root of the user namespace");
+	/* The kernel forgets it with every change of user. */
+	prctl(PR_SET_PDEATHSIG, last_word);
 	return 0;
 }
 

@@ -85,6 +85,8 @@ static int run_runtime(const struct sandbox_command *command, const struct strli
 		.stdout_fd = command->stdout_fd,
 		.stderr_fd = command->stderr_fd,
 		.dies_with_caller = true,
+		/* runc serves the caller's terminal itself, from the foreground. */
+		.own_group = !command->terminal,
 		.namespaces = CLONE_NEWPID | CLONE_NEWNS,
 		.prepare = prepare,
 	};
@@ -100,7 +102,7 @@ static int run_runtime(const struct sandbox_command *command, const struct strli
 		joined = terminal_join(listener, pid, command, err);
 	if (joined < 0)
 		kill(pid, SIGKILL);
-	r = process_wait(pid, ret_status, joined < 0 ? NULL : err);
+	r = ending_wait(pid, command->stop_fd, ret_status, joined < 0 ? NULL : err);
 	terminal_restore(&state);
 	return joined < 0 ? joined : r;
 }

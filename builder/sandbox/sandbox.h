@@ -85,6 +85,9 @@ struct sandbox_command {
 	/* stdin_fd and stdout_fd are a terminal: the command gets one of its own, of the same
 	 * size, through which all three of its streams go to and from that one. */
 	bool terminal;
+	/* Once there is something to read, the command is ended: with a moment's time where it
+	 * catches SIGTERM. 0: nobody will ask for that. */
+	int stop_fd;
 };
 
 /* The directories and files that must exist in the root before sandbox_run: "/proc", "/sys",
@@ -97,7 +100,7 @@ const char *const *sandbox_mount_points(void);
  * sentence on stderr_fd. (A program that the kernel itself refuses, for want of its interpreter or
  * being made for another machine, is the runtime's 1.) The return value is negative only when the
  * command could not be run at all; the runtime's own words are then in err. Words and names must
- * be UTF-8: -EILSEQ.
+ * be UTF-8: -EILSEQ. A command that stop_fd ended is -ECANCELED.
  *
  * The command and all it has started are gone on return, and soon after the calling thread or
  * process dies. Thread-safe; needs sandbox_enter.

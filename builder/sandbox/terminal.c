@@ -121,6 +121,7 @@ static bool flow_is_full(const struct flow *flow)
 struct relay {
 	struct flow in, out;
 	int signals;
+	int stop;    /* the command's stop_fd */
 	int runtime; /* pidfd */
 	int master;
 };
@@ -163,6 +164,7 @@ static void join(struct relay *relay)
 			{flow_is_full(out) ? -1 : relay->master, POLLIN, 0},
 			{flow_is_full(out) ? out->to : -1, POLLOUT, 0},
 			{relay->signals, POLLIN, 0},
+			{relay->stop, POLLIN, 0},
 		};
 
 		if (poll(polls, sizeof(polls) / sizeof(*polls), -1) < 0) {
@@ -180,8 +182,8 @@ static void join(struct relay *relay)
 			flow_write(out);
 		if (polls[4].revents)
 			take_signal(relay);
-		/* There is nobody to see it any more. */
-		if (out->broken) {
+		/* Somebody wants its end, or there is nobody to see it any more. */
+		if (polls[5].revents || out->broken) {
 			kill_runtime(relay);
 			return;
 		}
@@ -233,6 +235,7 @@ int terminal_join(int listener, pid_t pid, const struct sandbox_command *command
 		.in = {.from = command->stdin_fd, .to = master},
 		.out = {.from = master, .to = command->stdout_fd},
 		.signals = signals,
+		.stop = command->stop_fd > 0 ? command->stop_fd : -1,
 		.runtime = runtime,
 		.master = master,
 	};

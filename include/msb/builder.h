@@ -53,6 +53,8 @@ struct msb_build_options {
 	bool pull;    /* ask the registry for base images also where they are in the store */
 	bool explain; /* a note for each step that missed the cache: what differed */
 	size_t jobs;  /* stages built at once; 0: one a core */
+	int stop_fd;  /* once there is something to read, or its end, the build is to stop: its
+			 commands are ended, and it fails with -ECANCELED. 0: nobody will ask */
 };
 
 enum msb_event_kind {
@@ -69,7 +71,8 @@ struct msb_event {
 	const char *stage;    /* name or number; "" with MSB_EVENT_NOTE */
 	size_t step, steps;   /* "[build 2/5]" */
 	const char *text;     /* the instruction with its values; NOTE: the sentence */
-	enum msb_state state; /* END: MSB_DONE, MSB_CACHED or MSB_FAILED */
+	enum msb_state state; /* END: MSB_DONE, MSB_CACHED, MSB_FAILED; MSB_RUNNING: it was ended
+				 before its time, because the build fails or stops */
 	int64_t duration_ns;  /* END */
 	const char *output;   /* OUTPUT: bytes as they came */
 	size_t output_size;
@@ -302,6 +305,9 @@ int msb_explain(const char *root, const char *ref, msb_explain_fn each, void *co
 
 /* Makes an empty store at root where there is none yet. */
 int msb_store_make(const char *root, struct msb_error *err);
+/* Removes what processes that were killed have left in its scratch directories; the next that
+ * writes would do it too. Of an ordinary user the process must have one thread. */
+int msb_store_sweep(const char *root, struct msb_error *err);
 
 struct msb_fsck_options {
 	bool quick;  /* records and directories alone, no contents of files */

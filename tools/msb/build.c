@@ -11,6 +11,7 @@
 #include "command.h"
 #include "progress.h"
 #include "report.h"
+#include "supervise.h"
 
 enum {
 	KEY_BUILD_ARG = 0x100,
@@ -372,14 +373,24 @@ static error_t parse_build(int key, char *arg, struct argp_state *state)
 	}
 }
 
-static int build(struct session *session, struct build *build)
+/* What was wanted, and by whom. */
+struct order {
+	struct session *session;
+	struct build *build;
+};
+
+static int build(void *context, int stop_fd)
 {
+	const struct order *order = context;
+	const struct session *session = order->session;
+	struct build *build = order->build;
 	AUTO(progress_freep) struct progress *progress = NULL;
 	struct msb_build_result result = {0};
 	struct msb_error err = {0};
 	int r;
 	int status;
 
+	build->options.stop_fd = stop_fd;
 	if (!build->report.quiet && build->mode == PROGRESS_TTY)
 		setvbuf(stderr, NULL, _IOFBF, 1 << 16); /* a repaint is one write: no flicker */
 	r = progress_new(build->report.quiet ? PROGRESS_QUIET : build->mode, stderr, &progress);
@@ -402,6 +413,7 @@ int run_build(struct session *session, int argc, char **argv)
 		"\vOptions of docker build that only tune it, such as --rm or --memory, "
 		"are accepted; those whose absence would change the image are refused."};
 	struct build wanted = {0};
+	struct order order = {session, &wanted};
 	int status = command_parse(session, &argp, argc, argv, &wanted);
 
 	if (!status) {
@@ -424,7 +436,7 @@ int run_build(struct session *session, int argc, char **argv)
 		wanted.report.tags = &wanted.tags;
 		wanted.report.failure_outputs = &wanted.failure_outputs;
 		status = wanted.call.wanted ? build_call_run(session, &wanted.options, &wanted.call)
-					    : build(session, &wanted);
+					    : supervise(session->root, build, &order);
 	}
 	build_done(&wanted);
 	return status;

@@ -28,8 +28,9 @@ static void plain_end(void *view, const struct vertex *vertex, const struct msb_
 {
 	char seconds[HUMAN_TEXT];
 
-	if (event->state == MSB_CACHED) {
-		fprintf(view, "#%zu CACHED\n\n", vertex->number);
+	if (event->state == MSB_CACHED || event->state == MSB_RUNNING) {
+		fprintf(view, "#%zu %s\n\n", vertex->number,
+			event->state == MSB_CACHED ? "CACHED" : "CANCELED");
 	} else if (event->state == MSB_FAILED) {
 		const char *error = event->error ? event->error : "failed";
 		char *text = text_harmless(error, strlen(error));

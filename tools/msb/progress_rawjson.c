@@ -137,6 +137,8 @@ static void print_vertex(struct raw *raw, const struct msb_event *event)
 		json_object_set_new(vertex, "completed", time_json(now));
 		if (event->state == MSB_CACHED)
 			json_object_set_new(vertex, "cached", json_true());
+		if (event->state == MSB_RUNNING)
+			json_object_set_new(vertex, "error", json_string("context canceled"));
 		if (event->state == MSB_FAILED)
 			json_object_set_new(vertex, "error",
 					    text_json(event->error ? event->error : "failed"));

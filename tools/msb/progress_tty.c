@@ -193,9 +193,10 @@ static void tty_end(void *view, const struct vertex *vertex, const struct msb_ev
 	fputs(WRAP_OFF, tty->out);
 	take_back(tty);
 	put_step(tty, vertex,
-		 event->state == MSB_CACHED   ? "CACHED"
-		 : event->state == MSB_FAILED ? "ERROR"
-					      : human_seconds(event->duration_ns, seconds));
+		 event->state == MSB_CACHED    ? "CACHED"
+		 : event->state == MSB_RUNNING ? "CANCELED"
+		 : event->state == MSB_FAILED  ? "ERROR"
+					       : human_seconds(event->duration_ns, seconds));
 	paint(tty);
 	pthread_mutex_unlock(&tty->lock);
 }
