@@ -49,6 +49,50 @@ static json_t *names_of(const struct msb_image *images, size_t count, const stru
 	return steal(&names);
 }
 
+/* Whether an image with this ID has a name in the repository, or no name at all. */
+static bool goes_by(const struct msb_image *images, size_t count, const struct msb_digest *id,
+		    const char *repository)
+{
+	size_t length = strlen(repository);
+	bool named = false;
+
+	for (size_t i = 0; i < count; i++) {
+		const char *name = images[i].name;
+
+		if (!name || !msb_digest_equal(&images[i].id, id))
+			continue;
+		named = true;
+		if (strncmp(name, repository, length) == 0 &&
+		    (name[length] == ':' || name[length] == '@'))
+			return true;
+	}
+	return !named;
+}
+
+static int digests_of(struct msb_store *store, const struct msb_image *images, size_t count,
+		      const struct msb_digest *id, json_t *ret, struct msb_error *err)
+{
+	struct msb_origin *origins = NULL;
+	size_t origin_count = 0;
+	int r = msb_records_origins(store, &origins, &origin_count, err);
+
+	for (size_t i = 0; r >= 0 && i < origin_count; i++) {
+		char text[MSB_DIGEST_TEXT];
+		autofree char *name = NULL, *familiar = NULL;
+
+		if (!msb_digest_equal(&origins[i].image, id) ||
+		    !goes_by(images, count, id, origins[i].repository))
+			continue;
+		name = buffer_format("%s@%s", origins[i].repository,
+				     msb_digest_format(&origins[i].digest, text));
+		familiar = name ? reference_familiar(name) : NULL;
+		if (!familiar || json_array_append_new(ret, json_string(familiar)) < 0)
+			r = msb_error_memory(err);
+	}
+	msb_origins_free(origins, origin_count);
+	return r;
+}
+
 static json_t *layers_of(const struct image *image)
 {
 	autojson *layers = json_array();
@@ -72,26 +116,27 @@ static json_t *config_object(const struct config *config, struct msb_error *err)
 
 /* Docker's object; takes nothing, owns what it returns. */
 static json_t *describe(const struct msb_image *record, const struct image *image, json_t *names,
-			struct msb_error *err)
+			json_t *digests, struct msb_error *err)
 {
 	const char *author = image->config.author ? image->config.author : "";
 	json_t *config = config_object(&image->config, err);
 	char id[MSB_DIGEST_TEXT], tree[MSB_DIGEST_TEXT];
 
-	return json_pack(
-		"{s:s, s:o, s:[], s:s, s:s, s:o, s:s, s:o, s:s, s:s, s:I, s:o, s:s}", "Id",
-		msb_digest_format(&record->id, id), "RepoTags", names, "RepoDigests", "Parent", "",
-		"Comment", "", "Created", time_text(image->created_ns), "Author", author, "Config",
-		config, "Architecture", image->architecture ? image->architecture : "", "Os",
-		image->os ? image->os : "linux", "Size", (json_int_t)record->size, "RootFS",
-		layers_of(image), "Tree", msb_digest_format(&record->tree, tree));
+	return json_pack("{s:s, s:o, s:O, s:s, s:s, s:o, s:s, s:o, s:s, s:s, s:I, s:o, s:s}", "Id",
+			 msb_digest_format(&record->id, id), "RepoTags", names, "RepoDigests",
+			 digests, "Parent", "", "Comment", "", "Created",
+			 time_text(image->created_ns), "Author", author, "Config", config,
+			 "Architecture", image->architecture ? image->architecture : "", "Os",
+			 image->os ? image->os : "linux", "Size", (json_int_t)record->size,
+			 "RootFS", layers_of(image), "Tree",
+			 msb_digest_format(&record->tree, tree));
 }
 
 int msb_image_inspect(const char *root, const char *name, char **ret, struct msb_error *err)
 {
 	AUTO(msb_store_closep) struct msb_store *store = NULL;
 	struct msb_image *record = NULL, *all = NULL;
-	autojson *object = NULL;
+	autojson *object = NULL, *digests = json_array();
 	autoimage image = {0};
 	size_t count = 0;
 	int r = open_store(root, &store, err);
@@ -102,8 +147,11 @@ int msb_image_inspect(const char *root, const char *name, char **ret, struct msb
 		r = image_get(store, record, &image, err);
 	if (r >= 0)
 		r = msb_records_images(store, &all, &count, err);
+	if (r >= 0)
+		r = digests ? digests_of(store, all, count, &record->id, digests, err)
+			    : msb_error_memory(err);
 	if (r >= 0) {
-		object = describe(record, &image, names_of(all, count, &record->id), err);
+		object = describe(record, &image, names_of(all, count, &record->id), digests, err);
 		*ret = object ? json_dumps(object, JSON_INDENT(4)) : NULL;
 		if (!*ret)
 			r = msb_error_memory(err);

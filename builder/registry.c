@@ -1,6 +1,8 @@
 /* Images from registries and to them. */
-#include "registry.h"
+#include <stdlib.h>
+
 #include "internal.h"
+#include "registry.h"
 
 int msb_image_pull(const char *root, const struct msb_pull_options *options, msb_transfer_fn tell,
 		   void *context, struct msb_pull_result *ret, struct msb_error *err)
@@ -9,6 +11,20 @@ int msb_image_pull(const char *root, const struct msb_pull_options *options, msb
 	int r = workshop_open(root, &workshop, err);
 
 	return r < 0 ? r : image_pull(workshop.writer, options, tell, context, ret, err);
+}
+
+int msb_image_tags(const char *name, char ***ret, struct msb_error *err)
+{
+	autostrlist tags = {0};
+	int r = registry_tags(name, &tags, err);
+
+	if (r < 0)
+		return r;
+	*ret = tags.items ? tags.items : calloc(1, sizeof(**ret));
+	if (!*ret)
+		return msb_error_memory(err);
+	tags = (struct strlist){0};
+	return 0;
 }
 
 int msb_image_push(const char *root, const struct msb_push_options *options, msb_transfer_fn tell,

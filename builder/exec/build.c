@@ -247,6 +247,8 @@ static int prepare(struct build *build, struct msb_error *err)
 	if (r >= 0)
 		r = outputs_parse(build->options->outputs, &build->outputs, err);
 	if (r >= 0)
+		r = outputs_check_names(&build->outputs, &build->tags, err);
+	if (r >= 0)
 		r = shared_caches_parse(build->options->cache_from, build->options->cache_to,
 					&build->shared, err);
 	if (r >= 0)

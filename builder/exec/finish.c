@@ -201,18 +201,19 @@ int build_publish(struct build *build, struct msb_error *err)
 
 int build_export(struct build *build, struct msb_error *err)
 {
-	const struct msb_build_target *last =
-		&build->result->targets[build->result->target_count - 1];
-	const struct msb_image image = {
+	struct msb_build_target *last = &build->result->targets[build->result->target_count - 1];
+	struct msb_image image = {
 		.id = last->image, .manifest = last->manifest, .tree = last->tree};
 	int r = 0;
 
 	for (size_t i = 0; r >= 0 && i < build->outputs.count; i++) {
 		const struct output *output = &build->outputs.items[i];
 
-		r = output_write(output, build->writer, &image, &build->tags, err);
+		r = output_write(output, build->writer, &build->events, &image, &build->tags, err);
 		if (r < 0)
-			return msb_error_prefix(err, r, "--output %s", output->dest);
+			return output->dest ? msb_error_prefix(err, r, "--output %s", output->dest)
+					    : r;
+		last->manifest = image.manifest;
 		if (output->dest && strcmp(output->dest, "-") == 0)
 			build->result->used_stdout = true;
 	}

@@ -21,8 +21,9 @@ static const struct {
 	const char *type;
 	enum output_kind kind;
 } kinds[] = {
-	{"local", OUTPUT_LOCAL},    {"tar", OUTPUT_TAR},       {"oci", OUTPUT_ARCHIVE},
-	{"docker", OUTPUT_ARCHIVE}, {"image", OUTPUT_NOTHING}, {"cacheonly", OUTPUT_NOTHING},
+	{"local", OUTPUT_LOCAL},       {"tar", OUTPUT_TAR},     {"oci", OUTPUT_ARCHIVE},
+	{"docker", OUTPUT_ARCHIVE},    {"image", OUTPUT_IMAGE}, {"registry", OUTPUT_IMAGE},
+	{"cacheonly", OUTPUT_NOTHING},
 };
 
 /* Attributes that may be given when they say what is done anyway. */
@@ -52,11 +53,12 @@ static int set_kind(struct output *output, const char *type, const char *text,
 	for (size_t i = 0; i < sizeof(kinds) / sizeof(*kinds); i++)
 		if (strcmp(kinds[i].type, type) == 0) {
 			output->kind = kinds[i].kind;
+			output->push |= strcmp(type, "registry") == 0;
 			return 0;
 		}
 	return msb_error_say(err, EINVAL,
-			     "--output %s: unknown type '%s' (local, tar, oci, docker, image or "
-			     "cacheonly)",
+			     "--output %s: unknown type '%s' (local, tar, oci, docker, image, "
+			     "registry or cacheonly)",
 			     text, type);
 }
 
@@ -81,9 +83,15 @@ static int set_attribute(struct output *output, const char *item, const char *te
 			 struct msb_error *err)
 {
 	const char *value;
+	int r;
 
-	if ((value = attribute_value(item, "type")))
-		return set_kind(output, value, text, err);
+	if (attribute_value(item, "type"))
+		return 0;
+	if (output->kind == OUTPUT_IMAGE) {
+		r = output_image_attribute(output, item, text, err);
+		if (r != 0)
+			return r < 0 ? r : 0;
+	}
 	if ((value = attribute_value(item, "dest")))
 		return set_text(&output->dest, value, err);
 	if ((value = attribute_value(item, "name")))
@@ -99,7 +107,7 @@ static int check_dest(struct output *output, const char *text, struct msb_error 
 	bool directory = output->kind == OUTPUT_LOCAL || output->kind == OUTPUT_LAYOUT;
 	struct stat st;
 
-	if (output->kind == OUTPUT_NOTHING)
+	if (output->kind == OUTPUT_NOTHING || output->kind == OUTPUT_IMAGE)
 		return 0;
 	if (directory && (!output->dest || !*output->dest || strcmp(output->dest, "-") == 0))
 		return msb_error_say(err, EINVAL, "--output %s: dest=DIRECTORY is missing", text);
@@ -114,18 +122,23 @@ static int check_dest(struct output *output, const char *text, struct msb_error 
 static int parse_record(const char *text, struct output *output, struct msb_error *err)
 {
 	autostrlist items = {0};
-	bool typed = false, layout = false;
+	const char *type = NULL;
+	bool layout = false;
 	int r = attributes_parse("--output", text, &items, err);
 
+	/* What else may be said depends on it. */
+	for (size_t i = 0; r >= 0 && !type && i < items.count; i++)
+		type = attribute_value(items.items[i], "type");
+	if (r >= 0 && !type)
+		return msb_error_say(err, EINVAL, "--output %s: type= is missing", text);
+	if (r >= 0)
+		r = set_kind(output, type, text, err);
 	for (size_t i = 0; r >= 0 && i < items.count; i++) {
-		typed |= attribute_value(items.items[i], "type") != NULL;
 		if (strcmp(items.items[i], "tar=false") == 0)
 			layout = true;
 		else
 			r = set_attribute(output, items.items[i], text, err);
 	}
-	if (r >= 0 && !typed)
-		return msb_error_say(err, EINVAL, "--output %s: type= is missing", text);
 	if (r >= 0 && layout && output->kind != OUTPUT_ARCHIVE)
 		return msb_error_say(err, EINVAL, "--output %s: tar=false goes with type=oci",
 				     text);
@@ -183,10 +196,23 @@ int outputs_parse(const char *const *texts, struct outputs *ret, struct msb_erro
 	return r < 0 ? r : check_stdout(ret, err);
 }
 
+int outputs_check_names(const struct outputs *outputs, const struct strlist *tags,
+			struct msb_error *err)
+{
+	for (size_t i = 0; i < outputs->count; i++)
+		if (outputs->items[i].push && outputs->items[i].names.count == 0 &&
+		    tags->count == 0)
+			return msb_error_say(err, EINVAL,
+					     "what is to be pushed has no name: give it one with "
+					     "-t, or name= of --output");
+	return 0;
+}
+
 void outputs_done(struct outputs *outputs)
 {
 	for (size_t i = 0; i < outputs->count; i++) {
 		free(outputs->items[i].dest);
+		free(outputs->items[i].compression);
 		strlist_done(&outputs->items[i].names);
 	}
 	free(outputs->items);
@@ -278,8 +304,8 @@ static int write_in_place(const struct output *output, struct store_writer *writ
 	return write_archive(output, writer, image, names, fd, err);
 }
 
-int output_write(const struct output *output, struct store_writer *writer,
-		 const struct msb_image *image, const struct strlist *tags, struct msb_error *err)
+int output_write(const struct output *output, struct store_writer *writer, struct events *events,
+		 struct msb_image *image, const struct strlist *tags, struct msb_error *err)
 {
 	const struct strlist *names = output->names.count > 0 ? &output->names : tags;
 	struct stat st;
@@ -287,6 +313,8 @@ int output_write(const struct output *output, struct store_writer *writer,
 	switch (output->kind) {
 	case OUTPUT_NOTHING:
 		return 0;
+	case OUTPUT_IMAGE:
+		return output_image_write(output, writer, events, image, names, err);
 	case OUTPUT_LOCAL:
 		return write_local(output, store_writer_store(writer), &image->tree, err);
 	case OUTPUT_LAYOUT:

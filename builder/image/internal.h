@@ -54,14 +54,15 @@ const char *platform_architecture(void);
 const char *platform_variant(void); /* "" for none */
 
 /* manifest.c */
-#define MEDIA_MANIFEST     "application/vnd.oci.image.manifest.v1+json"
-#define MEDIA_INDEX        "application/vnd.oci.image.index.v1+json"
-#define MEDIA_CONFIG       "application/vnd.oci.image.config.v1+json"
-#define MEDIA_LAYER        "application/vnd.oci.image.layer.v1.tar"
-#define MEDIA_LAYER_GZIP   MEDIA_LAYER "+gzip"
-#define MEDIA_LAYER_ZSTD   MEDIA_LAYER "+zstd"
-#define MEDIA_DOCKER_LIST  "application/vnd.docker.distribution.manifest.list.v2+json"
-#define MEDIA_DOCKER_IMAGE "application/vnd.docker.distribution.manifest.v2+json"
+#define MEDIA_MANIFEST      "application/vnd.oci.image.manifest.v1+json"
+#define MEDIA_INDEX         "application/vnd.oci.image.index.v1+json"
+#define MEDIA_CONFIG        "application/vnd.oci.image.config.v1+json"
+#define MEDIA_LAYER         "application/vnd.oci.image.layer.v1.tar"
+#define MEDIA_LAYER_GZIP    MEDIA_LAYER "+gzip"
+#define MEDIA_LAYER_ZSTD    MEDIA_LAYER "+zstd"
+#define MEDIA_DOCKER_LIST   "application/vnd.docker.distribution.manifest.list.v2+json"
+#define MEDIA_DOCKER_IMAGE  "application/vnd.docker.distribution.manifest.v2+json"
+#define MEDIA_DOCKER_CONFIG "application/vnd.docker.container.image.v1+json"
 
 struct descriptor {
 	struct msb_digest digest;
@@ -77,12 +78,15 @@ struct manifest {
 };
 int manifest_decode(const char *text, size_t size, struct manifest *ret, struct msb_error *err);
 int manifest_encode(const struct manifest *manifest, char **ret, struct msb_error *err);
-/* The same manifest with other layers, as one of OCI's; what else it says stays. */
-int manifest_with_layers(const char *text, size_t size, const struct descriptor *layers,
-			 size_t count, char **ret, struct msb_error *err);
+/* The same manifest with other layers, as one of OCI's or of Docker's; what else it says stays. */
+int manifest_with_layers(const char *text, size_t size, bool docker,
+			 const struct descriptor *layers, size_t count, char **ret,
+			 struct msb_error *err);
 int descriptor_from_json(json_t *json, struct descriptor *ret, struct msb_error *err);
 /* Docker's name of a layer's type as OCI has it; others are returned as they are. */
 const char *media_type_of_oci(const char *media_type);
+/* And back. */
+const char *media_type_of_docker(const char *media_type);
 json_t *descriptor_to_json(const struct descriptor *descriptor);
 void manifest_done(struct manifest *manifest);
 #define automanifest __attribute__((cleanup(manifest_done))) struct manifest
@@ -142,6 +146,12 @@ int incoming_load_layer(struct incoming *incoming, size_t index, struct layer_in
 /* With all layers there: documents, layers and names in one transaction. The record, owned by the
  * caller, has no name. */
 int incoming_publish(struct incoming *incoming, struct msb_image **ret, struct msb_error *err);
+
+/* origin.c: notes that the place's registry has the image under this digest. */
+struct reference_place;
+int image_note_origin(struct store_writer *writer, const struct reference_place *place,
+		      const struct msb_digest *digest, const struct msb_digest *image,
+		      struct msb_error *err);
 
 /* blob_source.c: a blob of the store as a source, from its beginning. */
 struct blob_source {

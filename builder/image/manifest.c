@@ -33,18 +33,29 @@ int descriptor_from_json(json_t *json, struct descriptor *ret, struct msb_error 
 	return 0;
 }
 
+/* Docker's name and OCI's of one type. */
+static const char *const same_types[][2] = {
+	{"application/vnd.docker.image.rootfs.diff.tar.gzip", MEDIA_LAYER_GZIP},
+	{"application/vnd.docker.image.rootfs.diff.tar.zstd", MEDIA_LAYER_ZSTD},
+	{"application/vnd.docker.image.rootfs.diff.tar", MEDIA_LAYER},
+};
+
+static const char *translate(const char *media_type, size_t from, size_t to)
+{
+	for (size_t i = 0; i < sizeof(same_types) / sizeof(same_types[0]); i++)
+		if (strcmp(media_type, same_types[i][from]) == 0)
+			return same_types[i][to];
+	return media_type;
+}
+
 const char *media_type_of_oci(const char *media_type)
 {
-	static const char *const same[][2] = {
-		{"application/vnd.docker.image.rootfs.diff.tar.gzip", MEDIA_LAYER_GZIP},
-		{"application/vnd.docker.image.rootfs.diff.tar.zstd", MEDIA_LAYER_ZSTD},
-		{"application/vnd.docker.image.rootfs.diff.tar", MEDIA_LAYER},
-	};
+	return translate(media_type, 0, 1);
+}
 
-	for (size_t i = 0; i < sizeof(same) / sizeof(same[0]); i++)
-		if (strcmp(media_type, same[i][0]) == 0)
-			return same[i][1];
-	return media_type;
+const char *media_type_of_docker(const char *media_type)
+{
+	return translate(media_type, 1, 0);
 }
 
 json_t *descriptor_to_json(const struct descriptor *descriptor)
@@ -142,23 +153,36 @@ int manifest_encode(const struct manifest *manifest, char **ret, struct msb_erro
 	return json_text(json, complete, "the image's manifest", ret, err);
 }
 
-int manifest_with_layers(const char *text, size_t size, const struct descriptor *layers,
-			 size_t count, char **ret, struct msb_error *err)
+static json_t *layers_to_json(const struct descriptor *layers, size_t count, bool docker)
+{
+	json_auto_t *list = json_array();
+
+	for (size_t i = 0; list && i < count; i++) {
+		struct descriptor layer = layers[i];
+
+		snprintf(layer.media_type, sizeof(layer.media_type), "%s",
+			 docker ? media_type_of_docker(layers[i].media_type)
+				: media_type_of_oci(layers[i].media_type));
+		if (json_array_append_new(list, descriptor_to_json(&layer)) != 0)
+			return NULL;
+	}
+	return steal(&list);
+}
+
+int manifest_with_layers(const char *text, size_t size, bool docker,
+			 const struct descriptor *layers, size_t count, char **ret,
+			 struct msb_error *err)
 {
 	json_auto_t *json = NULL;
-	json_t *list = json_array();
-	bool complete = true;
+	bool complete;
 	int r = json_parse(text, size, "the image's manifest", &json, err);
 
-	for (size_t i = 0; r >= 0 && complete && i < count; i++)
-		complete = json_array_append_new(list, descriptor_to_json(&layers[i])) == 0;
-	if (r < 0) {
-		json_decref(list);
+	if (r < 0)
 		return r;
-	}
-	complete = json_put(json, "layers", list) && complete &&
-		   json_put_text(json, "mediaType", MEDIA_MANIFEST) &&
-		   json_put_text(json_object_get(json, "config"), "mediaType", MEDIA_CONFIG);
+	complete = json_put(json, "layers", layers_to_json(layers, count, docker)) &&
+		   json_put_text(json, "mediaType", docker ? MEDIA_DOCKER_IMAGE : MEDIA_MANIFEST) &&
+		   json_put_text(json_object_get(json, "config"), "mediaType",
+				 docker ? MEDIA_DOCKER_CONFIG : MEDIA_CONFIG);
 	return json_text(json, complete, "the image's manifest", ret, err);
 }
 

@@ -433,6 +433,8 @@ int image_pull(struct store_writer *writer, const struct msb_pull_options *optio
 		return r;
 	pull.incoming.limit = pull.settings.unpack_limit;
 	r = pull_image(&pull, err);
+	if (r >= 0)
+		r = image_note_origin(writer, &pull.place, &result.digest, &result.image, err);
 	if (r < 0) {
 		familiar = reference_familiar(pull.name);
 		return msb_error_prefix(err, r, "pull %s", familiar ? familiar : options->name);

@@ -133,6 +133,18 @@ static const char *manifest_type(const struct push *push)
 	return *push->manifest.media_type ? push->manifest.media_type : MEDIA_MANIFEST;
 }
 
+/* The image's own manifest is what is wanted at the registry, unless the options say otherwise. */
+static bool has_wanted_manifest(const struct push *push)
+{
+	if (push->options->docker_types &&
+	    strcmp(push->manifest.media_type, MEDIA_DOCKER_IMAGE) != 0)
+		return false;
+	for (size_t i = 0; i < push->manifest.layer_count; i++)
+		if (!push_may_send(push, push->manifest.layers[i].media_type))
+			return false;
+	return true;
+}
+
 /* 1: the registry has this very manifest under this name, hence all of the image. */
 static int is_there(struct push *push, struct msb_error *err)
 {
@@ -195,6 +207,8 @@ static int put_manifest(struct push *push, struct msb_error *err)
 
 static bool differs(const struct push *push)
 {
+	if (!has_wanted_manifest(push))
+		return true;
 	for (size_t i = 0; i < push->manifest.layer_count; i++)
 		if (!msb_digest_equal(&push->layers[i].blob.digest,
 				      &push->manifest.layers[i].digest))
@@ -206,17 +220,13 @@ static bool differs(const struct push *push)
 static int remake_manifest(struct push *push, struct msb_error *err)
 {
 	autofree char *text = NULL;
+	bool docker = push->options->docker_types;
 	int r;
 
-	for (size_t i = 0; i < push->manifest.layer_count; i++) {
-		struct descriptor *layer = &push->manifest.layers[i];
-
-		*layer = push->layers[i].blob;
-		snprintf(layer->media_type, sizeof(layer->media_type), "%s",
-			 media_type_of_oci(push->layers[i].blob.media_type));
-	}
-	strcpy(push->manifest.media_type, MEDIA_MANIFEST);
-	r = manifest_with_layers((const char *)push->text.bytes, push->text.size,
+	for (size_t i = 0; i < push->manifest.layer_count; i++)
+		push->manifest.layers[i] = push->layers[i].blob;
+	strcpy(push->manifest.media_type, docker ? MEDIA_DOCKER_IMAGE : MEDIA_MANIFEST);
+	r = manifest_with_layers((const char *)push->text.bytes, push->text.size, docker,
 				 push->manifest.layers, push->manifest.layer_count, &text, err);
 	if (r >= 0)
 		r = store_put(push->writer, text, strlen(text), &push->record->manifest, err);
@@ -353,7 +363,7 @@ static int push_image(struct push *push, struct msb_error *err)
 	if (r < 0)
 		return r;
 	teller_say(&push->teller, MSB_TRANSFER_BEGIN, NULL);
-	r = is_there(push, err);
+	r = has_wanted_manifest(push) ? is_there(push, err) : 0;
 	if (r <= 0)
 		return r < 0 ? r : send_all(push, err);
 	for (size_t i = 0; i < push->manifest.layer_count; i++)
@@ -373,11 +383,13 @@ static int take_options(struct push *push, struct msb_error *err)
 		r = msb_error_say(err, EINVAL, "an image is pushed by a tag, not by a digest");
 	if (r < 0)
 		return r;
-	push->compress = !how || strcmp(how, "none") != 0;
+	push->compress = !how || (strcmp(how, "none") != 0 && strcmp(how, "uncompressed") != 0);
 	push->compression = how && strcmp(how, "zstd") == 0 ? LAYER_ZSTD : LAYER_GZIP;
 	if (how && push->compress && strcmp(how, "zstd") != 0 && strcmp(how, "gzip") != 0)
 		return msb_error_say(err, EINVAL,
 				     "'%s' is no compression (gzip, zstd and none are)", how);
+	if (push->options->docker_types && push->compress && push->compression == LAYER_ZSTD)
+		return msb_error_say(err, EINVAL, "Docker's manifests know no zstd: use OCI's");
 	return registries_read(&push->settings, err);
 }
 
@@ -398,6 +410,9 @@ int image_push(struct store_writer *writer, const struct msb_push_options *optio
 	r = take_options(&push, err);
 	if (r >= 0)
 		r = push_image(&push, err);
+	if (r >= 0)
+		r = image_note_origin(writer, &push.place, &push.record->manifest, &push.record->id,
+				      err);
 	if (r < 0)
 		return msb_error_prefix(err, r, "push %s", options->name);
 	ret->digest = push.record->manifest;

@@ -48,7 +48,10 @@ struct push {
 	struct msb_error error;
 };
 
-/* push_layer.c: makes the layer's blob where there is none, and sends it. */
+/* push_layer.c: whether a blob of this type may be sent as it is. */
+bool push_may_send(const struct push *push, const char *media_type);
+
+/* Makes the layer's blob where there is none, and sends it. */
 int push_one_layer(struct push *push, size_t index, struct msb_error *err);
 
 #endif

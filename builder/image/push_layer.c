@@ -120,6 +120,15 @@ static bool is_stored(struct push *push, const struct msb_digest *blob, uint64_t
 	return true;
 }
 
+bool push_may_send(const struct push *push, const char *media_type)
+{
+	const char *wanted = !push->compress                   ? MEDIA_LAYER
+			     : push->compression == LAYER_GZIP ? MEDIA_LAYER_GZIP
+							       : MEDIA_LAYER_ZSTD;
+
+	return !push->options->force || strcmp(media_type_of_oci(media_type), wanted) == 0;
+}
+
 /* Decides what is sent. Of a blob that is here, nothing has to be made. */
 static int prepare(struct push *push, size_t index, struct msb_error *err)
 {
@@ -128,9 +137,10 @@ static int prepare(struct push *push, size_t index, struct msb_error *err)
 	uint64_t size;
 	int r = 0;
 
-	if (is_stored(push, &known->digest, &size)) {
+	if (push_may_send(push, known->media_type) && is_stored(push, &known->digest, &size)) {
 		layer->blob = *known;
-	} else if (layer->record.has_blob && is_stored(push, &layer->record.blob, &size)) {
+	} else if (layer->record.has_blob && push_may_send(push, layer->record.media_type) &&
+		   is_stored(push, &layer->record.blob, &size)) {
 		layer->blob.digest = layer->record.blob;
 		layer->blob.size = size;
 		snprintf(layer->blob.media_type, sizeof(layer->blob.media_type), "%s",

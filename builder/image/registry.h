@@ -8,6 +8,7 @@
 #include <msb/error.h>
 
 #include "store_writer.h"
+#include "strlist.h"
 
 /*
  * Fetches what is missing and gives the image its name; nothing is visible before all of it is
@@ -23,6 +24,9 @@ int image_pull(struct store_writer *writer, const struct msb_pull_options *optio
 int image_push(struct store_writer *writer, const struct msb_push_options *options,
 	       msb_transfer_fn tell, void *context, struct msb_push_result *ret,
 	       struct msb_error *err);
+
+/* The tags of the repository in a reference, in the registry's order. */
+int registry_tags(const char *name, struct strlist *ret, struct msb_error *err);
 
 int registry_login(const char *server, const char *user, const char *password,
 		   struct msb_error *err);

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "care.h"
+#include "schema.h"
 
 /* Runs a statement with two parameters, and counts the rows that it touched. */
 static int run_counted(struct store_care *care, const char *sql, int64_t first, int64_t second,
@@ -58,6 +59,12 @@ int store_forget_images(struct store_care *care, bool all, int64_t until, uint64
 	if (r == 0)
 		r = connection_run(care->connection,
 				   "DELETE FROM tag WHERE image NOT IN (SELECT id FROM image)",
+				   err);
+	if (r == 0)
+		r = connection_run(care->connection, SCHEMA_ORIGIN, err);
+	if (r == 0)
+		r = connection_run(care->connection,
+				   "DELETE FROM origin WHERE image NOT IN (SELECT id FROM image)",
 				   err);
 	if (r < 0)
 		return r;

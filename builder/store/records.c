@@ -326,6 +326,59 @@ int msb_records_image(struct msb_store *store, const char *name, struct msb_imag
 	return 0;
 }
 
+static void read_origin(struct query *query, void *record)
+{
+	struct msb_origin *origin = record;
+
+	origin->repository = query_text(query);
+	query_digest(query, &origin->digest);
+	query_digest(query, &origin->image);
+}
+
+static void done_origin(void *record)
+{
+	struct msb_origin *origin = record;
+
+	free(origin->repository);
+}
+
+static const struct kind origins = {sizeof(struct msb_origin), read_origin, done_origin};
+
+void msb_origins_free(struct msb_origin *records, size_t count)
+{
+	free_all(&origins, records, count);
+}
+
+static int has_origins(struct connection *connection, struct msb_error *err)
+{
+	autoquery query = query_on(connection, "SELECT 1 FROM sqlite_master WHERE name = 'origin'");
+
+	return query_step(&query, err);
+}
+
+int msb_records_origins(struct msb_store *store, struct msb_origin **ret, size_t *ret_count,
+			struct msb_error *err)
+{
+	autoreader *connection = NULL;
+	void *records = NULL;
+	size_t count = 0;
+	int r = store_reader(store, &connection, err);
+
+	if (r >= 0)
+		r = has_origins(connection, err);
+	if (r > 0) {
+		autoquery query = query_on(connection, "SELECT repository, digest, image FROM"
+						       " origin ORDER BY repository, rowid");
+
+		r = collect(&query, &origins, &records, &count, err);
+	}
+	if (r < 0)
+		return r;
+	*ret = records;
+	*ret_count = count;
+	return 0;
+}
+
 int msb_records_changed(struct msb_store *store, int64_t *ret_ns, struct msb_error *err)
 {
 	autoreader *connection = NULL;

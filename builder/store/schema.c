@@ -15,6 +15,7 @@
  *         the row of the newest
  * tree    numbers are never given twice, hence AUTOINCREMENT
  * layer   the newest of several records of one pair of trees has the highest rowid
+ * origin  not in stores that were made before it was thought of: whoever writes it makes it
  * seen    the stat cache; its oldest rows have the lowest rowids
  * meta    one row: the last change of what records.h shows, and sums over blob
  */
@@ -46,6 +47,8 @@ static const char *const tables =
 	" created_ns INTEGER NOT NULL, size INTEGER NOT NULL);"
 	"CREATE TABLE tag(name TEXT PRIMARY KEY, image BLOB NOT NULL) WITHOUT ROWID;"
 	"CREATE INDEX tag_image ON tag(image);"
+
+	SCHEMA_ORIGIN ";"
 
 	"CREATE TABLE cache(key BLOB PRIMARY KEY, tree BLOB NOT NULL, log BLOB,"
 	" created_ns INTEGER NOT NULL, duration_ns INTEGER NOT NULL) WITHOUT ROWID;"

@@ -6,6 +6,11 @@
 
 struct connection;
 
+/* A table that came later; see schema.c. */
+#define SCHEMA_ORIGIN                                                                              \
+	"CREATE TABLE IF NOT EXISTS origin(repository TEXT NOT NULL, digest BLOB NOT NULL,"        \
+	" image BLOB NOT NULL, UNIQUE(repository, digest, image))"
+
 /* Makes the tables in one transaction unless they are there. */
 int schema_create(struct connection *connection, struct msb_error *err);
 /* -EPROTO when the tables are of another version than this program's. */

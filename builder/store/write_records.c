@@ -1,6 +1,7 @@
 /* Writing builds, stages, steps and images. */
 #include <errno.h>
 
+#include "schema.h"
 #include "write_records.h"
 #include "writer.h"
 
@@ -174,6 +175,25 @@ int store_set_image(struct store_writer *writer, const struct msb_image *image,
 	if (r == 0 && image->name)
 		r = set_tag(connection, image->name, &image->id, err);
 	return r;
+}
+
+int store_set_origin(struct store_writer *writer, const struct msb_origin *origin,
+		     struct msb_error *err)
+{
+	struct connection *connection;
+	int r = writer_connection(writer, &connection, err);
+
+	if (r == 0)
+		r = connection_run(connection, SCHEMA_ORIGIN, err);
+	if (r < 0)
+		return r;
+	autoquery query =
+		query_on(connection, "INSERT OR IGNORE INTO"
+				     " origin(repository, digest, image) VALUES(?, ?, ?)");
+	query_bind_text(&query, origin->repository);
+	query_bind_digest(&query, &origin->digest);
+	query_bind_digest(&query, &origin->image);
+	return query_step(&query, err);
 }
 
 static int find_tag(struct connection *connection, const char *name, struct msb_digest *ret,

@@ -35,7 +35,8 @@ struct msb_build_options {
 	const char *const *hosts;           /* "NAME:ADDRESS" or "NAME=ADDRESS", for RUN */
 	const char *const *agents;          /* --ssh: "default", "NAME=SOCKET" or
 				       "NAME=KEYFILE[,KEYFILE…]" */
-	const char *const *outputs;         /* "type=local|tar|oci|docker,dest=PATH"; "DIR", "-" */
+	const char *const *outputs;         /* "type=local|tar|oci|docker,dest=PATH"; "DIR", "-";
+					       "type=image,name=NAME,push=true" */
 	const char *const *cache_from; /* "type=registry,ref=REF", "type=local,src=DIR", "REF" */
 	const char *const *cache_to; /* "type=registry,ref=REF[,mode=max]", "type=local,dest=DIR" */
 	const char *const *targets;  /* stage names or numbers; none: the last stage. Names
@@ -197,11 +198,18 @@ struct msb_pull_result {
 int msb_image_pull(const char *root, const struct msb_pull_options *options, msb_transfer_fn tell,
 		   void *context, struct msb_pull_result *ret, struct msb_error *err);
 
+/* The tags that the registry has in the repository of this name, in its order: NULL-terminated,
+ * each and the list owned by the caller. */
+int msb_image_tags(const char *name, char ***ret, struct msb_error *err);
+
 struct msb_push_options {
 	const char *name; /* of an image in the store, and where it goes */
-	/* Of layers that have no compressed form yet: "gzip", "zstd", "none"; NULL: gzip. */
+	/* Of layers that have no compressed form yet: "gzip", "zstd", "none" (also called
+	 * "uncompressed"); NULL: gzip. */
 	const char *compression;
-	int level; /* 0: the compression's own default; gzip 1 to 9, zstd 1 to 19 */
+	int level;         /* 0: the compression's own default; gzip 1 to 9, zstd 1 to 19 */
+	bool force;        /* also of layers that have one of another compression */
+	bool docker_types; /* the manifest is one of Docker's (schema 2), not one of OCI's */
 };
 struct msb_push_result {
 	struct msb_digest digest; /* of the manifest */

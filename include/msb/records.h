@@ -103,6 +103,17 @@ int msb_records_image(struct msb_store *store, const char *name, struct msb_imag
 		      struct msb_error *err);
 void msb_images_free(struct msb_image *images, size_t count);
 
+/* That a registry has an image under this digest, as a pull or a push saw it. */
+struct msb_origin {
+	char *repository;         /* normalized, without a tag: "docker.io/library/node" */
+	struct msb_digest digest; /* of a manifest or an index */
+	struct msb_digest image;  /* its ID */
+};
+/* By repository. */
+int msb_records_origins(struct msb_store *store, struct msb_origin **ret, size_t *ret_count,
+			struct msb_error *err);
+void msb_origins_free(struct msb_origin *origins, size_t count);
+
 /* A number that differs whenever any record visible here may have changed; nanoseconds since 1970
  * of the last change, so that it can serve as a directory's time. */
 int msb_records_changed(struct msb_store *store, int64_t *ret_ns, struct msb_error *err);

@@ -1,30 +1,12 @@
 #!/bin/bash
 # A step cache that machines share: two stores, and between them a registry or a directory.
 . "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/registries.sh"
 
-# Nothing of whoever runs the tests.
-export DOCKER_CONFIG=$work/docker XDG_CONFIG_HOME=$work/config XDG_RUNTIME_DIR=$work/runtime
-export HOME=$work/home
-unset REGISTRY_AUTH_FILE http_proxy https_proxy all_proxy HTTP_PROXY HTTPS_PROXY ALL_PROXY
-mkdir -p "$DOCKER_CONFIG" "$XDG_RUNTIME_DIR" "$XDG_CONFIG_HOME/msb" "$HOME"
-echo '{"retries": 1}' >"$XDG_CONFIG_HOME/msb/registries.json"
+settings <<<'{"retries": 1}'
 
-# answers PORT: somebody listens there.
-answers() {
-    (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>"$work/tcp"
-}
-
-port=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
-cat >registry.yml <<END
-version: 0.1
-log: {level: error}
-storage:
-  filesystem: {rootdirectory: $work/registry}
-http:
-  addr: 127.0.0.1:$port
-END
-spawn docker-registry serve "$work/registry.yml" >registry.log 2>&1
-eventually answers "$port"
+port=$(free_port)
+registry registry "$port"
 registry=localhost:$port
 
 # steps STATE: how many steps of the newest build are in it, its FROMs not counted.
@@ -37,16 +19,6 @@ steps() {
 second() {
     export MSB_ROOT=$work/$1
     msb load -i "$work/base.tar" >out
-}
-
-id_of() { # IMAGE
-    msb inspect "$1" | jq -r '.[0].Id'
-}
-
-# fetched: bytes of blobs that the registry gave away.
-fetched() {
-    sed -nE 's/.*"GET [^"]*\/blobs\/[^"]*" 200 ([0-9]+) .*/\1/p' "$work/registry.log" |
-        awk '{ sum += $1 } END { print sum + 0 }'
 }
 
 # sound: nothing that a record of the store names is missing or damaged.
@@ -84,7 +56,7 @@ first=$MSB_ROOT
 
 it "gives every step to another store, through a registry"
 second registry-store
-before=$(fetched)
+before=$(fetched registry)
 build -t app --cache-from "type=registry,ref=$registry/cache:app"
 same 0 "$(steps 1)"
 same 8 "$(steps 2)"
@@ -92,22 +64,22 @@ same "$wanted" "$(id_of app)"
 msb log tools@2 >out
 contains out 'made the tool'
 sound
-bytes=$(($(fetched) - before))
+bytes=$(($(fetched registry) - before))
 ((bytes > 8000000 && bytes < 8200000)) || fail "$bytes bytes were fetched"
 
 it "fetches nothing that is there"
-before=$(fetched)
+before=$(fetched registry)
 build -t app --cache-from "$registry/cache:app"
 same 8 "$(steps 2)"
 # The document alone.
-((before + 20000 > $(fetched))) || fail "fetched $(fetched) bytes after $before"
+((before + 20000 > $(fetched registry))) || fail "fetched $(fetched registry) bytes after $before"
 
 it "fetches only what the wanted stages need"
 second part-store
-before=$(fetched)
+before=$(fetched registry)
 build --target tools --cache-from "$registry/cache:app"
 same 1 "$(steps 2)"
-bytes=$(($(fetched) - before))
+bytes=$(($(fetched registry) - before))
 ((bytes > 3000000 && bytes < 3200000)) || fail "$bytes bytes were fetched"
 sound
 

@@ -1,6 +1,7 @@
 #!/bin/bash
 # Images for other machines: what is asked for, what is told, and what cannot be run here.
 . "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/registries.sh"
 
 import_busybox
 case $(uname -m) in
@@ -55,8 +56,8 @@ done
 build -t named --platform linux/arm
 same "linux/arm/v7 linux arm v7" "$(msb cp named:/target - | tar -xO)"
 same arm "$(said named Architecture)"
-msb save named | tar -xO manifest.json | jq -r '.[0].Config' >config
-msb save named | tar -xO "$(cat config)" | jq -r .variant >variant
+msb save named | tar -xO manifest.json | jq -r '.[0].Config' >configured
+msb save named | tar -xO "$(cat configured)" | jq -r .variant >variant
 same v7 "$(cat variant)"
 
 it "builds for this machine by its own name"
@@ -107,11 +108,8 @@ contains err "Dockerfile:2: commands for platform linux/$other"
 
 # --- With a registry that has the image for both machines ---
 
-port=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
-printf '%s\n' "version: 0.1" "log: {level: error}" "storage:" \
-    "  filesystem: {rootdirectory: $work/registry}" "http:" "  addr: 127.0.0.1:$port" >registry.yml
-spawn docker-registry serve registry.yml >registry.log 2>&1
-eventually curl -sf "http://127.0.0.1:$port/v2/" -o answer
+port=$(free_port)
+registry registry "$port"
 both=localhost:$port/both
 
 entries=()

@@ -204,6 +204,26 @@ int msb_records_images(struct msb_store *store, struct msb_image **ret, size_t *
 	return 0;
 }
 
+int msb_records_origins(struct msb_store *store, struct msb_origin **ret, size_t *ret_count,
+			struct msb_error *err)
+{
+	(void)store;
+	*ret = calloc(1, sizeof(**ret));
+	if (!*ret)
+		return msb_error_memory(err);
+	(*ret)[0] = (struct msb_origin){strdup("docker.io/library/nodeapp"), digest(0x11),
+					digest(0x01)};
+	*ret_count = 1;
+	return 0;
+}
+
+void msb_origins_free(struct msb_origin *origins, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		free(origins[i].repository);
+	free(origins);
+}
+
 void msb_images_free(struct msb_image *images, size_t count)
 {
 	for (size_t i = 0; i < count; i++)
@@ -421,6 +441,18 @@ void msb_history_free(struct msb_history_line *lines, size_t count)
 		free(lines[i].comment);
 	}
 	free(lines);
+}
+
+int msb_image_tags(const char *name, char ***ret, struct msb_error *err)
+{
+	if (strcmp(name, "absent") == 0)
+		return msb_error_say(err, ENOENT, "absent: no such thing");
+	*ret = calloc(3, sizeof(**ret));
+	if (!*ret)
+		return msb_error_memory(err);
+	(*ret)[0] = strdup("1");
+	(*ret)[1] = strdup("latest");
+	return 0;
 }
 
 static void tell_transfer(msb_transfer_fn tell, void *context, const char *image, bool push)

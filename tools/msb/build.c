@@ -41,6 +41,7 @@ enum {
 	KEY_CALL,
 	KEY_CACHE_FROM,
 	KEY_CACHE_TO,
+	KEY_PUSH,
 	KEY_ACCEPTED, /* tunes, or has no meaning here */
 	KEY_REFUSED,  /* without it the result would be another: this and all that follow */
 };
@@ -53,9 +54,9 @@ enum {
 	{                                                                                          \
 		name, KEY_ACCEPTED, "BOOL", OPTION_HIDDEN | OPTION_ARG_OPTIONAL, NULL              \
 	}
-#define REFUSED(name, key, flags)                                                                  \
+#define REFUSED(name, key)                                                                         \
 	{                                                                                          \
-		name, key, "VALUE", OPTION_HIDDEN | (flags), NULL                                  \
+		name, key, "VALUE", OPTION_HIDDEN, NULL                                            \
 	}
 
 static const struct argp_option build_options[] = {
@@ -91,8 +92,10 @@ static const struct argp_option build_options[] = {
 	{"add-host", KEY_ADD_HOST, "HOST:IP", 0, "A line in /etc/hosts of RUN"},
 	{"output", 'o', "DIR|type=TYPE,dest=PATH", 0,
 	 "Write the result there too: type is local, tar, oci or docker; DIR for local, - for a "
-	 "tar "
-	 "to standard output; may be given several times"},
+	 "tar to standard output; or push it: type=image,name=NAME,push=true; may be given "
+	 "several times"},
+	{"push", KEY_PUSH, "BOOL", OPTION_ARG_OPTIONAL,
+	 "Send the image to the registries in its names, as type=registry does"},
 	{"output-on-failure", KEY_OUTPUT_ON_FAILURE, "DIR[:PATH]", 0,
 	 "When a step fails, write its stage's files, or those at PATH, to directory DIR; may be "
 	 "given several times"},
@@ -136,9 +139,8 @@ static const struct argp_option build_options[] = {
 	ACCEPTED("attest", KEY_ACCEPTED, "VALUE"),
 	ACCEPTED("builder", KEY_ACCEPTED, "VALUE"),
 
-	REFUSED("push", KEY_REFUSED, OPTION_ARG_OPTIONAL),
-	REFUSED("policy", KEY_REFUSED + 5, 0),
-	REFUSED("device", KEY_REFUSED + 6, 0),
+	REFUSED("policy", KEY_REFUSED),
+	REFUSED("device", KEY_REFUSED + 1),
 	{0},
 };
 
@@ -291,6 +293,10 @@ static error_t parse_list(int key, char *arg, struct argp_state *state)
 	switch (key) {
 	case 'o':
 		return words_add(&build->outputs, arg) < 0 ? ENOMEM : 0;
+	case KEY_PUSH:
+		if (!option_bool(state, "push", arg))
+			return 0;
+		return words_add(&build->outputs, "type=registry") < 0 ? ENOMEM : 0;
 	case KEY_OUTPUT_ON_FAILURE:
 		return words_add(&build->failure_outputs, arg) < 0 ? ENOMEM : 0;
 	case 't':

@@ -26,6 +26,8 @@ struct images {
 	bool whole; /* IDs */
 	bool digests;
 	enum dangling dangling;
+	struct msb_origin *origins; /* owned */
+	size_t origin_count;
 };
 
 static void parse_filter(struct images *images, const char *filter, struct argp_state *state)
@@ -96,10 +98,29 @@ static int is_meant(const char *only, const struct msb_image *image, const char 
 	return r;
 }
 
+/* What the registry of this repository calls it, where it has been there; "<none>" else. The newest
+ * of several. */
+static const char *digest_at(const struct images *images, const struct msb_image *image,
+			     char text[MSB_DIGEST_TEXT])
+{
+	size_t length;
+
+	for (size_t i = images->origin_count; image->name && i-- > 0;) {
+		const struct msb_origin *origin = &images->origins[i];
+
+		length = strlen(origin->repository);
+		if (msb_digest_equal(&origin->image, &image->id) &&
+		    strncmp(image->name, origin->repository, length) == 0 &&
+		    (image->name[length] == ':' || image->name[length] == '@'))
+			return msb_digest_format(&origin->digest, text);
+	}
+	return "<none>";
+}
+
 static json_t *image_row(const struct images *images, const struct msb_image *image,
 			 const char *repository, const char *tag, int64_t now)
 {
-	char id[MSB_DIGEST_TEXT], manifest[MSB_DIGEST_TEXT];
+	char id[MSB_DIGEST_TEXT], digest[MSB_DIGEST_TEXT];
 	char since[HUMAN_TEXT], at[HUMAN_TEXT], size[HUMAN_TEXT];
 	const char *shown = msb_digest_format(&image->id, id);
 
@@ -110,7 +131,7 @@ static json_t *image_row(const struct images *images, const struct msb_image *im
 	return json_pack("{s:s, s:s, s:s, s:s, s:s, s:o, s:s, s:s, s:o, s:s, s:s}", "Containers",
 			 "N/A", "CreatedAt", human_time(image->created_ns, at), "CreatedSince",
 			 human_since(image->created_ns, now, since), "Digest",
-			 msb_digest_format(&image->manifest, manifest), "ID", shown, "Repository",
+			 digest_at(images, image, digest), "ID", shown, "Repository",
 			 text_json(repository), "SharedSize", "N/A", "Size",
 			 human_size(image->size, size), "Tag", text_json(tag), "UniqueSize", "N/A",
 			 "VirtualSize", size);
@@ -141,7 +162,7 @@ static int add_row(const struct images *images, const struct msb_image *image, j
 	return 0;
 }
 
-static int image_rows(const struct session *session, const struct images *images, json_t *rows,
+static int image_rows(const struct session *session, struct images *images, json_t *rows,
 		      struct msb_error *err)
 {
 	AUTO(msb_store_closep) struct msb_store *store = NULL;
@@ -152,7 +173,9 @@ static int image_rows(const struct session *session, const struct images *images
 
 	if (r < 0 || !store)
 		return r;
-	r = msb_records_images(store, &found, &count, err);
+	r = msb_records_origins(store, &images->origins, &images->origin_count, err);
+	if (r >= 0)
+		r = msb_records_images(store, &found, &count, err);
 	if (r < 0)
 		return r;
 	for (size_t i = 0; i < count && r >= 0; i++)
@@ -189,7 +212,7 @@ int run_image_ls(struct session *session, int argc, char **argv)
 		{"all", 'a', NULL, 0, "All images: always so"},
 		{"quiet", 'q', NULL, 0, "IDs alone"},
 		{"no-trunc", KEY_NO_TRUNC, NULL, 0, "IDs in full"},
-		{"digests", KEY_DIGESTS, NULL, 0, "With the manifests' digests"},
+		{"digests", KEY_DIGESTS, NULL, 0, "With what their registries call them"},
 		{"filter", 'f', "FILTER", 0,
 		 "dangling=true, dangling=false or reference=REPOSITORY[:TAG]"},
 		{"format", KEY_FORMAT, "FORMAT", 0,
@@ -209,6 +232,7 @@ int run_image_ls(struct session *session, int argc, char **argv)
 		status =
 			print_images(&images, rows, image_rows(session, &images, rows, &err), &err);
 	}
+	msb_origins_free(images.origins, images.origin_count);
 	words_done(&images.operands);
 	return status;
 }

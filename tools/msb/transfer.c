@@ -5,22 +5,29 @@
 #include <string.h>
 
 #include <msb/builder.h>
+#include <msb/records.h>
 
 #include "command.h"
 #include "familiar.h"
+#include "formatted.h"
+#include "transfer_view.h"
 
-enum { KEY_PLATFORM = 0x100, KEY_COMPRESSION, KEY_LEVEL, KEY_ACCEPTED };
+enum { KEY_PLATFORM = 0x100, KEY_COMPRESSION, KEY_LEVEL, KEY_FORCE, KEY_ACCEPTED };
 
 struct transfer {
 	struct words operands;
 	struct msb_pull_options pull;
 	struct msb_push_options push;
 	bool quiet;
-	bool tagged; /* the name says which version */
+	bool tagged;   /* the name says which version */
+	bool all_tags; /* all versions */
+	bool begun;    /* the first of them */
+	struct transfer_view view;
 };
 
 static void transfer_done(struct transfer *transfer)
 {
+	transfer_view_done(&transfer->view);
 	words_done(&transfer->operands);
 }
 
@@ -40,37 +47,10 @@ static const char *version_of(const char *normalized)
 	return at ? at + 1 : colon ? colon + 1 : normalized;
 }
 
-/* Its first twelve digits, as docker shows layers. */
-static const char *short_digest(const struct msb_digest *digest, char text[MSB_DIGEST_TEXT])
+static int refuse_version(const char *name)
 {
-	msb_digest_format(digest, text);
-	text[7 + 12] = '\0';
-	return text + 7;
-}
-
-/* One line a change, the same on a terminal and in a log. */
-static void say_layer(const struct msb_transfer *event, const char *done, const char *waiting)
-{
-	char text[MSB_DIGEST_TEXT];
-	const char *layer = short_digest(event->layer, text);
-
-	switch (event->state) {
-	case MSB_TRANSFER_WAITING:
-		printf("%s: %s\n", layer, waiting);
-		break;
-	case MSB_TRANSFER_FETCHED:
-		printf("%s: Download complete\n", layer);
-		break;
-	case MSB_TRANSFER_DONE:
-		printf("%s: %s\n", layer, done);
-		break;
-	case MSB_TRANSFER_MOUNTED:
-		printf("%s: Mounted from %s\n", layer, event->from);
-		break;
-	default:
-		return;
-	}
-	fflush(stdout);
+	fail_say("--all-tags goes with a name alone, not with '%s'", name);
+	return STATUS_USAGE;
 }
 
 /* --- pull ------------------------------------------------------------------------------- */
@@ -84,7 +64,7 @@ static error_t parse_pull(int key, char *arg, struct argp_state *state)
 		transfer->quiet = true;
 		return 0;
 	case 'a':
-		argp_error(state, "--all-tags is not supported yet: name the tags one by one");
+		transfer->all_tags = true;
 		return 0;
 	case KEY_PLATFORM:
 		transfer->pull.platform = arg;
@@ -104,45 +84,101 @@ static error_t parse_pull(int key, char *arg, struct argp_state *state)
 
 static void tell_pull(void *context, const struct msb_transfer *event)
 {
-	const struct transfer *transfer = context;
-	char text[MSB_DIGEST_TEXT];
+	struct transfer *transfer = context;
+	const char *path;
 
 	if (transfer->quiet)
 		return;
-	if (event->state == MSB_TRANSFER_BEGIN) {
-		const char *path = strchr(event->image, '/') + 1;
-
-		printf("%s: Pulling from %.*s\n", version_of(event->image),
-		       (int)strcspn(path, "@:"), path);
-		fflush(stdout);
-	} else if (event->state == MSB_TRANSFER_PRESENT) {
-		printf("%s: Already exists\n", short_digest(event->layer, text));
-	} else {
-		say_layer(event, "Pull complete", "Pulling fs layer");
+	if (event->state != MSB_TRANSFER_BEGIN) {
+		transfer_view_show(&transfer->view, event);
+		return;
 	}
+	path = strchr(event->image, '/') + 1;
+	printf("%s: Pulling from %.*s\n", version_of(event->image), (int)strcspn(path, "@:"), path);
+	fflush(stdout);
+}
+
+/* The name without its version; owned. */
+static char *repository_of(const char *normalized)
+{
+	return strndup(normalized, (size_t)(version_of(normalized) - 1 - normalized));
+}
+
+static int pull_one(struct session *session, struct transfer *transfer, const char *name,
+		    bool *changed, struct msb_error *err)
+{
+	struct msb_pull_options options = transfer->pull;
+	struct msb_pull_result result;
+	char text[MSB_DIGEST_TEXT];
+	int r;
+
+	options.name = name;
+	transfer_view_next(&transfer->view);
+	r = msb_image_pull(session->root, &options, tell_pull, transfer, &result, err);
+	if (r >= 0 && !transfer->quiet)
+		printf("Digest: %s\n", msb_digest_format(&result.digest, text));
+	*changed |= r >= 0 && result.changed;
+	return r;
+}
+
+static int pull_tags(struct session *session, struct transfer *transfer, const char *repository,
+		     bool *changed, struct msb_error *err)
+{
+	char **tags;
+	int r = msb_image_tags(transfer->pull.name, &tags, err);
+
+	if (r < 0)
+		return r;
+	if (!tags[0])
+		r = msb_error_say(err, ENOENT, "%s: it has no tags", transfer->pull.name);
+	for (size_t i = 0; tags[i]; i++) {
+		autofree char *name = NULL;
+
+		if (r >= 0 && asprintf(&name, "%s:%s", repository, tags[i]) < 0) {
+			name = NULL;
+			r = msb_error_memory(err);
+		}
+		if (r >= 0)
+			r = pull_one(session, transfer, name, changed, err);
+		free(tags[i]);
+	}
+	free(tags);
+	return r;
+}
+
+static void say_pulled(const struct transfer *transfer, const char *name, bool changed)
+{
+	autofree char *familiar =
+		transfer->all_tags ? strdup(transfer->pull.name) : familiar_name(name);
+
+	if (!transfer->quiet)
+		printf("Status: %s for %s\n",
+		       changed ? "Downloaded newer image" : "Image is up to date",
+		       familiar ? familiar : name);
+	printf("%s\n", name);
 }
 
 static int pull(struct session *session, struct transfer *transfer)
 {
-	autofree char *normalized = NULL, *familiar = NULL;
-	struct msb_pull_result result;
+	autofree char *normalized = NULL, *repository = NULL;
 	struct msb_error err = {0};
-	char text[MSB_DIGEST_TEXT];
+	bool changed = false;
+	int r = msb_reference_normalize(transfer->pull.name, &normalized, &err);
 
-	if (msb_reference_normalize(transfer->pull.name, &normalized, &err) < 0)
+	if (r < 0)
 		return fail(&err);
-	if (!transfer->quiet && !transfer->tagged)
-		printf("Using default tag: latest\n");
-	if (msb_image_pull(session->root, &transfer->pull, tell_pull, transfer, &result, &err) < 0)
-		return fail(&err);
-	if (!transfer->quiet) {
-		familiar = familiar_name(normalized);
-		printf("Digest: %s\n", msb_digest_format(&result.digest, text));
-		printf("Status: %s for %s\n",
-		       result.changed ? "Downloaded newer image" : "Image is up to date",
-		       familiar ? familiar : normalized);
+	if (transfer->all_tags) {
+		repository = repository_of(normalized);
+		r = repository ? pull_tags(session, transfer, repository, &changed, &err)
+			       : msb_error_memory(&err);
+	} else {
+		if (!transfer->quiet && !transfer->tagged)
+			printf("Using default tag: latest\n");
+		r = pull_one(session, transfer, transfer->pull.name, &changed, &err);
 	}
-	printf("%s\n", normalized);
+	if (r < 0)
+		return fail(&err);
+	say_pulled(transfer, repository ? repository : normalized, changed);
 	return finish();
 }
 
@@ -151,7 +187,7 @@ int run_image_pull(struct session *session, int argc, char **argv)
 	static const struct argp_option options[] = {
 		{"platform", KEY_PLATFORM, "OS/ARCH", 0, "The image for this platform"},
 		{"quiet", 'q', NULL, 0, "Print the name alone"},
-		{"all-tags", 'a', NULL, OPTION_HIDDEN, NULL},
+		{"all-tags", 'a', NULL, 0, "All tags of the repository"},
 		{"disable-content-trust", KEY_ACCEPTED, "BOOL", OPTION_HIDDEN | OPTION_ARG_OPTIONAL,
 		 NULL},
 		{0},
@@ -165,7 +201,9 @@ int run_image_pull(struct session *session, int argc, char **argv)
 	if (!status) {
 		transfer.pull.name = transfer.operands.items[0];
 		transfer.tagged = has_version(transfer.pull.name);
-		status = pull(session, &transfer);
+		transfer_view_init(&transfer.view, stdout, false);
+		status = transfer.all_tags && transfer.tagged ? refuse_version(transfer.pull.name)
+							      : pull(session, &transfer);
 	}
 	transfer_done(&transfer);
 	return status;
@@ -192,13 +230,16 @@ static error_t parse_push(int key, char *arg, struct argp_state *state)
 		transfer->quiet = true;
 		return 0;
 	case 'a':
-		argp_error(state, "--all-tags is not supported yet: name the tags one by one");
+		transfer->all_tags = true;
 		return 0;
 	case KEY_COMPRESSION:
 		if (strcmp(arg, "gzip") != 0 && strcmp(arg, "zstd") != 0 &&
-		    strcmp(arg, "none") != 0)
+		    strcmp(arg, "none") != 0 && strcmp(arg, "uncompressed") != 0)
 			argp_error(state, "--compression is gzip, zstd or none, not '%s'", arg);
 		transfer->push.compression = arg;
+		return 0;
+	case KEY_FORCE:
+		transfer->push.force = true;
 		return 0;
 	case KEY_LEVEL:
 		transfer->push.level = parse_level(arg, state);
@@ -218,45 +259,94 @@ static error_t parse_push(int key, char *arg, struct argp_state *state)
 
 static void tell_push(void *context, const struct msb_transfer *event)
 {
-	const struct transfer *transfer = context;
-	char text[MSB_DIGEST_TEXT];
+	struct transfer *transfer = context;
+	const char *mark = strrchr(event->image, ':');
 
 	if (transfer->quiet)
 		return;
-	if (event->state == MSB_TRANSFER_BEGIN) {
-		const char *mark = strrchr(event->image, ':');
-
+	if (event->state != MSB_TRANSFER_BEGIN) {
+		transfer_view_show(&transfer->view, event);
+		return;
+	}
+	/* Of several tags the repository is the same. */
+	if (!transfer->begun)
 		printf("The push refers to repository [%.*s]\n", (int)(mark - event->image),
 		       event->image);
-		fflush(stdout);
-	} else if (event->state == MSB_TRANSFER_PRESENT) {
-		printf("%s: Layer already exists\n", short_digest(event->layer, text));
-	} else if (event->state == MSB_TRANSFER_PREPARING) {
-		printf("%s: Compressing\n", short_digest(event->layer, text));
-	} else {
-		say_layer(event, "Pushed", "Preparing");
-	}
+	transfer->begun = true;
+	fflush(stdout);
 }
 
-static int push(struct session *session, struct transfer *transfer)
+static int push_one(struct session *session, struct transfer *transfer, const char *name,
+		    const char *normalized, struct msb_error *err)
 {
-	autofree char *normalized = NULL;
+	struct msb_push_options options = transfer->push;
 	struct msb_push_result result;
-	struct msb_error err = {0};
 	char text[MSB_DIGEST_TEXT];
+	int r;
 
-	if (msb_reference_normalize(transfer->push.name, &normalized, &err) < 0)
-		return fail(&err);
-	if (!transfer->quiet && !transfer->tagged)
-		printf("Using default tag: latest\n");
-	if (msb_image_push(session->root, &transfer->push, tell_push, transfer, &result, &err) < 0)
-		return fail(&err);
+	options.name = name;
+	transfer_view_next(&transfer->view);
+	r = msb_image_push(session->root, &options, tell_push, transfer, &result, err);
+	if (r < 0)
+		return r;
 	if (transfer->quiet)
 		printf("%s\n", normalized);
 	else
 		printf("%s: digest: %s size: %llu\n", version_of(normalized),
 		       msb_digest_format(&result.digest, text), (unsigned long long)result.size);
-	return finish();
+	return 0;
+}
+
+/* True for a tag of this repository. */
+static bool is_tag_of(const struct msb_image *image, const char *repository)
+{
+	size_t length = strlen(repository);
+
+	return image->name && strncmp(image->name, repository, length) == 0 &&
+	       image->name[length] == ':' && !strchr(image->name, '@');
+}
+
+static int push_tags(struct session *session, struct transfer *transfer, const char *repository,
+		     struct msb_error *err)
+{
+	AUTO(msb_store_closep) struct msb_store *store = NULL;
+	struct msb_image *images = NULL;
+	size_t count = 0, pushed = 0;
+	int r = store_open_maybe(session, &store, err);
+
+	if (r >= 0 && store)
+		r = msb_records_images(store, &images, &count, err);
+	for (size_t i = 0; r >= 0 && i < count; i++) {
+		if (!is_tag_of(&images[i], repository))
+			continue;
+		r = push_one(session, transfer, images[i].name, images[i].name, err);
+		pushed++;
+	}
+	msb_images_free(images, count);
+	if (r >= 0 && pushed == 0)
+		return msb_error_say(err, ENOENT, "push %s: no image in the store has this name",
+				     transfer->push.name);
+	return r;
+}
+
+static int push(struct session *session, struct transfer *transfer)
+{
+	autofree char *normalized = NULL, *repository = NULL;
+	struct msb_error err = {0};
+	int r = msb_reference_normalize(transfer->push.name, &normalized, &err);
+
+	if (r < 0)
+		return fail(&err);
+	if (transfer->all_tags) {
+		repository = repository_of(normalized);
+		r = repository ? push_tags(session, transfer, repository, &err)
+			       : msb_error_memory(&err);
+	} else {
+		if (!transfer->quiet && !transfer->tagged)
+			printf("Using default tag: latest\n");
+		r = push_one(session, transfer, transfer->push.name, normalized, &err);
+	}
+	return r < 0 ? fail(&err) : finish();
 }
 
 int run_image_push(struct session *session, int argc, char **argv)
@@ -264,9 +354,11 @@ int run_image_push(struct session *session, int argc, char **argv)
 	static const struct argp_option options[] = {
 		{"compression", KEY_COMPRESSION, "HOW", 0,
 		 "Of layers made here: gzip, zstd or none"},
+		{"force-compression", KEY_FORCE, NULL, 0,
+		 "Compress so also what was fetched or sent before in another way"},
 		{"compression-level", KEY_LEVEL, "N", 0, "1 to 9 for gzip, 1 to 19 for zstd"},
 		{"quiet", 'q', NULL, 0, "Print the name alone"},
-		{"all-tags", 'a', NULL, OPTION_HIDDEN, NULL},
+		{"all-tags", 'a', NULL, 0, "All tags of the repository"},
 		{"disable-content-trust", KEY_ACCEPTED, "BOOL", OPTION_HIDDEN | OPTION_ARG_OPTIONAL,
 		 NULL},
 		{0},
@@ -281,7 +373,9 @@ int run_image_push(struct session *session, int argc, char **argv)
 	if (!status) {
 		transfer.push.name = transfer.operands.items[0];
 		transfer.tagged = has_version(transfer.push.name);
-		status = push(session, &transfer);
+		transfer_view_init(&transfer.view, stdout, true);
+		status = transfer.all_tags && transfer.tagged ? refuse_version(transfer.push.name)
+							      : push(session, &transfer);
 	}
 	transfer_done(&transfer);
 	return status;

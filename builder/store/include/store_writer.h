@@ -96,6 +96,10 @@ int store_remove_image(struct store_writer *writer, const char *name, struct msb
 int store_remove_untagged_image(struct store_writer *writer, const struct msb_digest *id,
 				struct msb_error *err);
 
+/* Inserts, where it is not there. */
+int store_set_origin(struct store_writer *writer, const struct msb_origin *origin,
+		     struct msb_error *err);
+
 /* The step cache: what a key led to. */
 struct cached_step {
 	struct msb_digest tree;
