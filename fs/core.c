@@ -144,8 +144,6 @@ int core_readlink(struct core *core, uint64_t id, char **ret)
 	autonode node = {0};
 	int r;
 
-	if (inode_is_disk(id))
-		return disk_readlink(core->disk, id, ret);
 	if (!inode_is_tree(id))
 		return names_readlink(core, id, ret);
 	r = node_get(core, id, &node);
@@ -155,14 +153,11 @@ int core_readlink(struct core *core, uint64_t id, char **ret)
 ssize_t core_read(struct core *core, uint64_t id, void *bytes, size_t size, uint64_t offset,
 		  struct core_place *ret_place)
 {
-	struct core_place place = {0};
 	autonode node = {0};
 	int r;
 
 	if (ret_place)
-		*ret_place = place;
-	if (inode_is_disk(id))
-		return disk_read(core->disk, id, bytes, size, offset);
+		*ret_place = (struct core_place){0};
 	if (!inode_is_tree(id))
 		return names_read(core, id, bytes, size, offset);
 	r = node_get(core, id, &node);
@@ -174,28 +169,16 @@ ssize_t core_read(struct core *core, uint64_t id, void *bytes, size_t size, uint
 	return node_read(&node, bytes, size, offset);
 }
 
-ssize_t core_read_at(struct core *core, const struct core_place *place, void *bytes, size_t size,
-		     uint64_t *ret_id)
+int core_ahead(struct core *core, uint64_t directory, uint64_t first, uint64_t end, void *room,
+	       size_t size, core_ahead_fn each, void *context)
 {
-	autonode directory = {0}, node = {0};
-	struct core_node answer;
+	autonode node = {0};
 	int r;
 
-	if (!inode_is_tree(place->directory))
+	if (!inode_is_tree(directory))
 		return -ENOENT;
-	r = node_get(core, place->directory, &directory);
-	if (r == 0)
-		r = node_child(&directory, place->index, &node);
-	if (r < 0)
-		return r;
-	if (node.entry.type != MSB_FILE || node.entry.link || node.entry.size == 0 ||
-	    node.entry.size > size)
-		return -ENODATA;
-	r = node_answer(&node, &answer);
-	if (r < 0)
-		return r;
-	*ret_id = answer.id;
-	return node_read(&node, bytes, size, 0);
+	r = node_get(core, directory, &node);
+	return r < 0 ? r : node_ahead(&node, first, end, room, size, each, context);
 }
 
 int core_seek(struct core *core, uint64_t id, uint64_t offset, int whence, uint64_t *ret)

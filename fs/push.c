@@ -12,9 +12,11 @@
 #define FILE_MAX (64 * 1024)
 /* How many entries ahead: doubled each time the reader comes to the window's end. */
 #define WINDOW_FIRST 8
-#define WINDOW_MAX   64
-/* So many bytes at a time: the reader waits for them. */
-#define BYTES_MAX (512 * 1024)
+#define WINDOW_MAX   512
+/* How many bytes ahead of what was read last. */
+#define BYTES_MAX (4 * 1024 * 1024)
+/* So many entries at a time; the reader waits for the first ones. */
+#define BATCH 8
 /* Who may not push itself waits at most so long for the thread that does. */
 #define PATIENCE_NS 2000000
 /* What lies between two files in order: entries that are no files or need no reading. */
@@ -29,6 +31,7 @@ struct stream {
 	uint64_t directory; /* its node; 0: unused */
 	uint64_t last;      /* the entry that was read last */
 	uint64_t next, end; /* entries to be pushed */
+	size_t bytes;       /* pushed since */
 	unsigned hits, window;
 	uint64_t used; /* for finding the one unused for longest */
 };
@@ -51,7 +54,7 @@ struct push {
 	bool has_pusher;
 	pthread_t pusher;
 	pthread_cond_t changed; /* asked, done or stopping */
-	uint64_t asked, done;
+	uint64_t asked, done;   /* done: the batches that came first, too */
 };
 
 static struct stream *stream_of(struct push *push, uint64_t directory)
@@ -83,6 +86,7 @@ static void see_read(struct push *push, const struct core_place *place)
 	struct stream *stream = stream_of(push, place->directory);
 
 	stream->used = ++push->clock;
+	stream->bytes = 0;
 	if (is_next(stream, place)) {
 		stream->hits++;
 	} else {
@@ -97,7 +101,7 @@ static void see_read(struct push *push, const struct core_place *place)
 		return;
 	if (stream->next <= place->index)
 		stream->next = place->index + 1;
-	if (place->index >= stream->end) {
+	if (place->index + stream->window / 2 >= stream->end) {
 		stream->end = place->index + 1 + stream->window;
 		if (stream->window < WINDOW_MAX)
 			stream->window *= 2;
@@ -120,73 +124,94 @@ static void see_list(struct push *push, uint64_t directory)
 				  .window = 2 * WINDOW_FIRST};
 }
 
-static bool has_work(const struct push *push)
+static bool wants_work(const struct stream *stream)
 {
-	for (size_t i = 0; i < STREAMS; i++)
-		if (push->streams[i].next < push->streams[i].end)
-			return true;
-	return false;
+	return stream->next < stream->end && stream->bytes < BYTES_MAX;
 }
 
-/* The entry to push next, of the stream used last; false when there is nothing to do. */
-static bool take_work(struct push *push, struct core_place *ret)
+/* The stream used last of those that have something to do; NULL: none. */
+static struct stream *find_work(struct push *push)
 {
 	struct stream *best = NULL;
 
 	for (size_t i = 0; i < STREAMS; i++)
-		if (push->streams[i].next < push->streams[i].end &&
-		    (!best || push->streams[i].used > best->used))
+		if (wants_work(&push->streams[i]) && (!best || push->streams[i].used > best->used))
 			best = &push->streams[i];
-	if (!best)
+	return best;
+}
+
+/* Entries of one directory to be pushed, and what became of it. */
+struct batch {
+	struct push *push;
+	uint64_t directory, first, end;
+	size_t bytes;
+	int r;
+};
+
+static bool take_work(struct push *push, struct batch *ret)
+{
+	struct stream *stream = push->stopping ? NULL : find_work(push);
+
+	if (!stream)
 		return false;
-	*ret = (struct core_place){best->directory, best->next++};
+	*ret = (struct batch){push, stream->directory, stream->next, stream->end, 0, 0};
+	if (ret->end > ret->first + BATCH)
+		ret->end = ret->first + BATCH;
+	stream->next = ret->end;
 	return true;
 }
 
-/* Nothing more in this directory. */
-static void give_up(struct push *push, uint64_t directory)
+/* Nothing more in this directory where the kernel does not know its entries (nobody listed it), or
+ * there are no more. */
+static void account(struct push *push, const struct batch *batch)
 {
-	pthread_mutex_lock(&push->lock);
-	for (size_t i = 0; i < STREAMS; i++)
-		if (push->streams[i].directory == directory)
-			push->streams[i].next = push->streams[i].end;
-	pthread_mutex_unlock(&push->lock);
-}
+	for (size_t i = 0; i < STREAMS; i++) {
+		struct stream *stream = &push->streams[i];
 
-/* The bytes that were pushed. */
-static size_t push_one(struct push *push, const struct core_place *place)
-{
-	struct fuse_bufvec vector = FUSE_BUFVEC_INIT(0);
-	uint64_t id;
-	ssize_t n = core_read_at(push->core, place, push->bytes, FILE_MAX, &id);
-	int r = n < 0 ? (int)n : 0;
-
-	if (n > 0) {
-		vector.buf[0].mem = push->bytes;
-		vector.buf[0].size = (size_t)n;
-		r = fuse_lowlevel_notify_store(push->session, id, 0, &vector, 0);
+		if (stream->directory != batch->directory)
+			continue;
+		stream->bytes += batch->bytes;
+		if (batch->r < 0)
+			stream->next = stream->end;
 	}
-	/* The kernel does not know it (nobody listed the directory), or there are no more. */
-	if (r < 0 && r != -ENODATA)
-		give_up(push, place->directory);
-	return r < 0 ? 0 : (size_t)n;
 }
 
-/* Pushes what the reader is expected to want, unless another thread is at it. */
-static void push_some(struct push *push)
+static bool push_one(void *context, uint64_t id, const void *bytes, size_t size)
 {
-	struct core_place place;
-	size_t bytes = 0;
+	struct batch *batch = context;
+	struct fuse_bufvec vector = FUSE_BUFVEC_INIT(size);
+
+	vector.buf[0].mem = (void *)(uintptr_t)bytes;
+	batch->r = fuse_lowlevel_notify_store(batch->push->session, id, 0, &vector, 0);
+	batch->bytes += size;
+	return batch->r == 0;
+}
+
+/* Pushes what the reader is expected to want, so many batches at most, unless another thread is at
+ * it. */
+static void push_some(struct push *push, unsigned batches)
+{
+	struct batch batch;
 	bool more = true;
+	int r;
 
 	if (pthread_mutex_trylock(&push->pushing) != 0)
 		return;
-	while (more) {
+	while (more && batches-- > 0) {
 		pthread_mutex_lock(&push->lock);
-		more = !push->stopping && bytes < BYTES_MAX && take_work(push, &place);
+		more = take_work(push, &batch);
 		pthread_mutex_unlock(&push->lock);
-		if (more)
-			bytes += push_one(push, &place);
+		if (!more)
+			break;
+		r = core_ahead(push->core, batch.directory, batch.first, batch.end, push->bytes,
+			       FILE_MAX, push_one, &batch);
+		if (batch.r == 0)
+			batch.r = r;
+		pthread_mutex_lock(&push->lock);
+		account(push, &batch);
+		push->done = push->asked;
+		pthread_cond_broadcast(&push->changed);
+		pthread_mutex_unlock(&push->lock);
 	}
 	pthread_mutex_unlock(&push->pushing);
 }
@@ -194,20 +219,17 @@ static void push_some(struct push *push)
 static void *run_pusher(void *context)
 {
 	struct push *push = context;
-	uint64_t asked;
 
 	pthread_mutex_lock(&push->lock);
 	while (!push->stopping) {
-		if (push->asked == push->done) {
+		if (!find_work(push)) {
+			push->done = push->asked;
 			pthread_cond_wait(&push->changed, &push->lock);
 			continue;
 		}
-		asked = push->asked;
 		pthread_mutex_unlock(&push->lock);
-		push_some(push);
+		push_some(push, 1);
 		pthread_mutex_lock(&push->lock);
-		push->done = asked;
-		pthread_cond_broadcast(&push->changed);
 	}
 	pthread_mutex_unlock(&push->lock);
 	return NULL;
@@ -219,7 +241,7 @@ static void ask_pusher(struct push *push)
 	struct timespec until;
 	uint64_t asked;
 
-	if (push->stopping || !has_work(push))
+	if (push->stopping || !find_work(push))
 		return;
 	if (!push->has_pusher)
 		push->has_pusher = pthread_create(&push->pusher, NULL, run_pusher, push) == 0;
@@ -239,29 +261,36 @@ static void ask_pusher(struct push *push)
 }
 
 /* With the lock held, and without it on return. */
-static void work(struct push *push)
+static void begin(struct push *push)
 {
 	bool ring = transport_is_ring();
+	bool work = find_work(push);
 
 	if (ring)
 		ask_pusher(push);
 	pthread_mutex_unlock(&push->lock);
-	if (!ring)
-		push_some(push);
+	if (!ring && work)
+		push_some(push, 1);
 }
 
 void push_saw_read(struct push *push, const struct core_place *place)
 {
 	pthread_mutex_lock(&push->lock);
 	see_read(push, place);
-	work(push);
+	begin(push);
 }
 
 void push_saw_list(struct push *push, uint64_t directory)
 {
 	pthread_mutex_lock(&push->lock);
 	see_list(push, directory);
-	work(push);
+	begin(push);
+}
+
+void push_go_on(struct push *push)
+{
+	if (!transport_is_ring())
+		push_some(push, UINT32_MAX);
 }
 
 struct push *push_new(struct core *core, struct fuse_session *session)
