@@ -13,7 +13,7 @@ build_packages=(
     mmdebstrap busybox-static
 )
 # To run its tests besides.
-test_packages=(procps 
+test_packages=(procps ripgrep
     runc rsync attr acl jq zstd xz-utils bzip2 sqlite3 libcap2-bin e2fsprogs
     mount python3 clang-format shellcheck
     docker.io

@@ -112,10 +112,10 @@ def make_attributes():
 def make_sparse():
     os.mkdir("sparse")
     for name, size, pieces in (
-            ("nothing-small", 300000, []), ("nothing", 20 << 20, []),
-            ("begin", 8 << 20, [0]), ("end", 8 << 20, [(8 << 20) - 1]),
-            ("some", 64 << 20, [0, 1 << 20, (1 << 20) + 4096, 33333333, 63 << 20]),
-            ("large", 100 << 20, [5, 77 << 20])):
+            ("nothing-small", 300000, []), ("nothing", 4 << 20, []),
+            ("begin", 4 << 20, [0]), ("end", 4 << 20, [(4 << 20) - 1]),
+            ("some", 16 << 20, [0, 1 << 20, (1 << 20) + 4096, 7654321, 15 << 20]),
+            ("large", 24 << 20, [5, 17 << 20])):
         with open("sparse/" + name, "wb") as file:
             for at in pieces:
                 file.seek(at)
@@ -136,7 +136,9 @@ def make_depth():
 def make_crowd():
     os.mkdir("crowd")
     for number in range(crowd):
-        write(f"crowd/{number}", b"%d\n" % (number % 100) if number % 10 == 0 else b"")
+        os.mknod(f"crowd/{number}", stat.S_IFREG | 0o644)
+    for number in range(0, crowd, 50):
+        write(f"crowd/{number}", b"%d\n" % (number % 100))
 
 
 TIMES = (-1, 0, 1, -2**31, -2**31 + 1, 2**31 - 1, 2**31, 2**32 - 1, 2**32, 2**33)

@@ -33,32 +33,6 @@ stop() { umount "$mount" && wait "$daemon"; }
 resident() { awk '/^VmRSS/ { print int($2 / 1024) }' "/proc/$daemon/status"; } # MiB
 tag() { "$make_store" "$store" tag "docker.io/library/$1" "$2" >/dev/null; }
 
-make_odd() {
-	mkdir -p "$1"/{names,times,links,crowd} && cd "$1" || return 1
-	python3 - <<-'END' || return 1
-		import os
-		for byte in range(1, 256):
-		    if byte != ord("/"):
-		        for name in (bytes([byte]), b"a" + bytes([byte]) + b"z"):
-		            if name != b".":
-		                open(b"names/" + name, "wb").close()
-		open("names/" + "n" * 255, "wb").close()
-		for length in (1, 59, 60, 4000, 4095):
-		    os.symlink("/" * length, f"links/{length}")
-		path = "."
-		for depth in range(200):
-		    path += f"/{depth}"
-		    os.mkdir(path)
-		open(path + "/bottom", "w").write("deep\n")
-		for number in range(20000):
-		    os.close(os.open(f"crowd/{number}", os.O_WRONLY | os.O_CREAT, 0o644))
-		for seconds in (-1, -2**31, -2**31 + 1, 0, 2**31 - 1, 2**31, 2**32, 2**33):
-		    os.close(os.open(f"times/{seconds}", os.O_WRONLY | os.O_CREAT, 0o644))
-		    os.utime(f"times/{seconds}", ns=(0, seconds * 10**9 + 999999999))
-	END
-	cd "$work" || return 1
-}
-
 what_is_odd_is_shown_as_it_is() {
 	start && same_as "$odd" "$mount/images/odd:1" && stop
 }
@@ -128,7 +102,7 @@ a_pack_that_ends_too_early_hurts_what_it_lost() {
 		grep -q 'Input/output error' && same_as plain "$mount/images/a:1" && stop
 }
 
-make_odd "$odd" && cp -a /usr/share/doc/bash /usr/share/common-licenses "$work" || exit 1
+"$(dirname "$self")/hard_tree.py" "$odd" 20000 && cp -a /usr/share/doc/bash /usr/share/common-licenses "$work" || exit 1
 mkdir plain second "$mount" && mv bash common-licenses plain && cp -a plain/bash second || exit 1
 cp -a "${BASH:-/bin/bash}" plain/program && tag odd:1 "$odd" && tag plain:1 plain || exit 1
 
