@@ -263,8 +263,8 @@ static int prepare(struct build *build, struct msb_error *err)
 		return r;
 	r = build_read_inputs(build, err);
 	if (r >= 0)
-		r = named_contexts_open(build->options->build_contexts, build->store, build->writer,
-					&build->named, err);
+		r = named_contexts_open(build->options->build_contexts, &build->lent, build->store,
+					build->writer, &build->named, err);
 	if (r >= 0)
 		r = build_plan(build, err);
 	if (r >= 0)
@@ -340,6 +340,7 @@ void build_init(struct build *build, const struct exec_request *request)
 		.store = request->store,
 		.writer = request->writer,
 		.options = request->options,
+		.lent = {request->options->secrets, &build->agents},
 		.lock = PTHREAD_MUTEX_INITIALIZER,
 		.changed = PTHREAD_COND_INITIALIZER,
 		.stopped = -1,

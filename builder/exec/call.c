@@ -104,8 +104,8 @@ int exec_look(const struct exec_request *request, struct exec_view *ret, struct 
 	build.images.source.writer = NULL; /* a look is not worth an image's layers */
 	r = build_read_inputs(&build, err);
 	if (r >= 0)
-		r = named_contexts_open(build.options->build_contexts, build.store, build.writer,
-					&build.named, err);
+		r = named_contexts_open(build.options->build_contexts, &build.lent, build.store,
+					build.writer, &build.named, err);
 	if (r >= 0)
 		r = build_plan(&build, err);
 	if (r >= 0)

@@ -3,6 +3,8 @@
 #include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stddef.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -238,14 +240,60 @@ static int settle_git_dir(const struct git *git, bool keep, struct msb_error *er
 	return io_remove_tree(fd, ".git", err);
 }
 
+/* One more setting, where no list of processes shows it. 0 or -ENOMEM. */
+static int add_setting(struct strlist *env, const char *key, const char *value)
+{
+	const char *given = strlist_get_env(env, "GIT_CONFIG_COUNT");
+	long count = given ? strtol(given, NULL, 10) : 0;
+	char number[32];
+
+	if (count < 0 || count > 1000)
+		count = 0;
+	snprintf(number, sizeof(number), "%ld", count + 1);
+	if (strlist_addf(env, "GIT_CONFIG_KEY_%ld=%s", count, key) < 0 ||
+	    strlist_addf(env, "GIT_CONFIG_VALUE_%ld=%s", count, value) < 0)
+		return -ENOMEM;
+	return strlist_set_env(env, "GIT_CONFIG_COUNT", number);
+}
+
+/* The header goes to the repository's own host, and so to its submodules there. */
+static int add_header(struct git *git, const struct lent *lent, struct msb_error *err)
+{
+	const char *url = git->reference->url, *host = strstr(url, "://");
+	autofree char *header = NULL;
+	autofree char *key = NULL;
+	int r;
+
+	if (!remote_is_url(url))
+		return 0;
+	r = lent_git_header(lent, url, &header, err);
+	if (r < 0 || !header)
+		return r;
+	key = buffer_format("http.%.*s/.extraheader",
+			    (int)(host + 3 - url + (ptrdiff_t)strcspn(host + 3, "/?#")), url);
+	return key && add_setting(&git->env, key, header) >= 0 ? 0 : msb_error_memory(err);
+}
+
+static int add_lent(struct git *git, const struct lent *lent, struct msb_error *err)
+{
+	const char *socket;
+
+	if (agents_find(lent->agents, "default", &socket, NULL) >= 0 &&
+	    strlist_set_env(&git->env, "SSH_AUTH_SOCK", socket) < 0)
+		return msb_error_memory(err);
+	return add_header(git, lent, err);
+}
+
 int git_check_out(const struct git_reference *reference, const char *directory, bool keep_git_dir,
-		  struct msb_error *err)
+		  const struct lent *lent, struct msb_error *err)
 {
 	static const char *const init[] = {"init", "--quiet", "--template=", NULL};
 	struct git git = {.reference = reference, .directory = directory};
 	autofree char *commit = NULL;
 	int r = make_env(&git.env) < 0 ? msb_error_memory(err) : 0;
 
+	if (r >= 0)
+		r = add_lent(&git, lent, err);
 	if (r >= 0 && mkdir(directory, 0755) < 0)
 		r = msb_error_set(err, errno, "create directory '%s'", directory);
 	if (r >= 0)

@@ -7,14 +7,16 @@
 #include <msb/error.h>
 
 #include "git_reference.h"
+#include "lent.h"
 
 /*
  * Checks out what reference names into directory, which must not exist: as shallow as the server
  * allows, with submodules unless they were declined. Without keep_git_dir nothing is left but the
- * files. Runs as the user, with the user's configuration, and never asks for a password.
+ * files. Runs as the user, with the user's configuration and what was lent for its host and for ssh
+ * ("default"), and never asks for a password.
  * -ENOENT where the program is missing, -EBADMSG for another commit than the checksum says.
  */
 int git_check_out(const struct git_reference *reference, const char *directory, bool keep_git_dir,
-		  struct msb_error *err);
+		  const struct lent *lent, struct msb_error *err);
 
 #endif

@@ -104,8 +104,8 @@ int build_read_inputs(struct build *build, struct msb_error *err)
 	bool keep_git_dir = is_asked_for(options, "BUILDKIT_CONTEXT_KEEP_GIT_DIR");
 	const char *name = "Dockerfile";
 	autobuffer text = {0};
-	int r = origin_open(options->context, keep_git_dir, build->store, build->writer,
-			    &build->origin, err);
+	int r = origin_open(options->context, keep_git_dir, &build->lent, build->store,
+			    build->writer, &build->origin, err);
 
 	if (r >= 0)
 		r = read_text(build, &name, &text, err);

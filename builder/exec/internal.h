@@ -22,6 +22,7 @@
 #include "exec.h"
 #include "image.h"
 #include "layer_digests.h"
+#include "lent.h"
 #include "limits.h"
 #include "lint.h"
 #include "named_contexts.h"
@@ -76,6 +77,7 @@ struct build {
 	struct epoch epoch;
 	struct limits limits;
 	struct agents agents;
+	struct lent lent;
 	const char *hostname; /* of the commands' machine; borrowed from build_args */
 	struct buffer hosts;  /* their /etc/hosts */
 

@@ -100,8 +100,9 @@ static int read_ignore(const struct origin *origin, struct ignore **ret, struct 
 			    ret, err);
 }
 
-static int open_directory(struct named_context *context, const char *text, struct msb_store *store,
-			  struct store_writer *writer, struct msb_error *err)
+static int open_directory(struct named_context *context, const char *text, const struct lent *lent,
+			  struct msb_store *store, struct store_writer *writer,
+			  struct msb_error *err)
 {
 	struct ignore *ignore = NULL;
 	struct stat st;
@@ -113,7 +114,7 @@ static int open_directory(struct named_context *context, const char *text, struc
 		if (!S_ISDIR(st.st_mode))
 			return msb_error_say(err, ENOTDIR, "'%s' is no directory", text);
 	}
-	r = origin_open(text, false, store, writer, &context->origin, err);
+	r = origin_open(text, false, lent, store, writer, &context->origin, err);
 	if (r >= 0 && context->origin.is_dockerfile)
 		return msb_error_say(err, EBADMSG, "'%s' is no tar", text);
 	if (r >= 0 && context->origin.local)
@@ -121,8 +122,9 @@ static int open_directory(struct named_context *context, const char *text, struc
 	return r < 0 ? r : origin_scan(&context->origin, ignore, store, writer, err);
 }
 
-static int open_context(const char *word, struct msb_store *store, struct store_writer *writer,
-			struct named_context *ret, struct msb_error *err)
+static int open_context(const char *word, const struct lent *lent, struct msb_store *store,
+			struct store_writer *writer, struct named_context *ret,
+			struct msb_error *err)
 {
 	const char *value = strchr(word, '='), *rest;
 
@@ -139,10 +141,10 @@ static int open_context(const char *word, struct msb_store *store, struct store_
 		return set_image(ret, rest, err);
 	if ((rest = behind(value, "oci-layout://")))
 		return load_layout(ret, rest, writer, err);
-	return open_directory(ret, value, store, writer, err);
+	return open_directory(ret, value, lent, store, writer, err);
 }
 
-int named_contexts_open(const char *const *words, struct msb_store *store,
+int named_contexts_open(const char *const *words, const struct lent *lent, struct msb_store *store,
 			struct store_writer *writer, struct named_contexts *ret,
 			struct msb_error *err)
 {
@@ -155,7 +157,8 @@ int named_contexts_open(const char *const *words, struct msb_store *store,
 	if (!ret->items)
 		return msb_error_memory(err);
 	for (; r >= 0 && ret->count < count; ret->count++) {
-		r = open_context(words[ret->count], store, writer, &ret->items[ret->count], err);
+		r = open_context(words[ret->count], lent, store, writer, &ret->items[ret->count],
+				 err);
 		if (r < 0)
 			msb_error_prefix(err, r, "--build-context %s", words[ret->count]);
 	}

@@ -25,7 +25,7 @@ struct named_contexts {
  * "oci-layout://DIRECTORY[:TAG][@DIGEST]"; the URL of a repository. Layouts are loaded into the
  * store, repositories fetched.
  */
-int named_contexts_open(const char *const *words, struct msb_store *store,
+int named_contexts_open(const char *const *words, const struct lent *lent, struct msb_store *store,
 			struct store_writer *writer, struct named_contexts *ret,
 			struct msb_error *err);
 void named_contexts_done(struct named_contexts *contexts);

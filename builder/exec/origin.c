@@ -96,12 +96,19 @@ static int open_stream(int fd, const char *name, struct msb_store *store,
 	return r < 0 ? r : unpack(NULL, store, writer, &ret->tree, err);
 }
 
-static int open_url(const char *url, struct msb_store *store, struct store_writer *writer,
-		    struct origin *ret, struct msb_error *err)
+static int open_url(const char *url, const struct lent *lent, struct msb_store *store,
+		    struct store_writer *writer, struct origin *ret, struct msb_error *err)
 {
 	autodownload download = DOWNLOAD_NONE;
 	autofree char *name = buffer_format("'%s'", url);
-	int r = name ? download_open(writer, url, &download, err) : msb_error_memory(err);
+	autofree char *authorization = NULL;
+	autostrlist headers = {0};
+	int r = lent_http_header(lent, url, &authorization, err);
+
+	if (r >= 0 && (!name || (authorization && strlist_add(&headers, authorization) < 0)))
+		r = msb_error_memory(err);
+	if (r >= 0)
+		r = download_open(writer, url, &headers, &download, err);
 
 	if (r < 0)
 		return msb_error_prefix(err, r, "build context");
@@ -111,7 +118,8 @@ static int open_url(const char *url, struct msb_store *store, struct store_write
 /* --- Repositories --- */
 
 static int open_git(const char *text, const char *checksum, bool keep_git_dir,
-		    struct store_writer *writer, struct origin *ret, struct msb_error *err)
+		    const struct lent *lent, struct store_writer *writer, struct origin *ret,
+		    struct msb_error *err)
 {
 	__attribute__((cleanup(git_reference_done))) struct git_reference reference = {0};
 	autofree char *parent = NULL;
@@ -136,7 +144,7 @@ static int open_git(const char *text, const char *checksum, bool keep_git_dir,
 		return msb_error_memory(err);
 	if (reference.keep_git_dir >= 0)
 		keep_git_dir = reference.keep_git_dir;
-	r = git_check_out(&reference, whole, keep_git_dir, err);
+	r = git_check_out(&reference, whole, keep_git_dir, lent, err);
 	if (r < 0)
 		return r;
 	if (reference.directory) {
@@ -161,23 +169,24 @@ static int open_git(const char *text, const char *checksum, bool keep_git_dir,
 
 /* --- All of them --- */
 
-static int open_any(const char *text, bool keep_git_dir, struct msb_store *store,
-		    struct store_writer *writer, struct origin *ret, struct msb_error *err)
+static int open_any(const char *text, bool keep_git_dir, const struct lent *lent,
+		    struct msb_store *store, struct store_writer *writer, struct origin *ret,
+		    struct msb_error *err)
 {
 	struct stat st;
 
 	if (strcmp(text, "-") == 0)
 		return open_stream(STDIN_FILENO, "standard input", store, writer, ret, err);
 	if (remote_is_git(text))
-		return open_git(text, NULL, keep_git_dir, writer, ret, err);
+		return open_git(text, NULL, keep_git_dir, lent, writer, ret, err);
 	if (strncmp(text, "github.com/", 11) == 0 && stat(text, &st) < 0) {
 		autofree char *url = buffer_format("https://%s", text);
 
-		return url ? open_git(url, NULL, keep_git_dir, writer, ret, err)
+		return url ? open_git(url, NULL, keep_git_dir, lent, writer, ret, err)
 			   : msb_error_memory(err);
 	}
 	if (remote_is_url(text))
-		return open_url(text, store, writer, ret, err);
+		return open_url(text, lent, store, writer, ret, err);
 	if (stat(text, &st) < 0)
 		return msb_error_set(err, errno, "build context '%s'", text);
 	if (!S_ISDIR(st.st_mode))
@@ -190,11 +199,12 @@ static int open_any(const char *text, bool keep_git_dir, struct msb_store *store
 	return ret->directory ? 0 : msb_error_memory(err);
 }
 
-int origin_open(const char *text, bool keep_git_dir, struct msb_store *store,
-		struct store_writer *writer, struct origin *ret, struct msb_error *err)
+int origin_open(const char *text, bool keep_git_dir, const struct lent *lent,
+		struct msb_store *store, struct store_writer *writer, struct origin *ret,
+		struct msb_error *err)
 {
 	struct origin origin = {0};
-	int r = open_any(text, keep_git_dir, store, writer, &origin, err);
+	int r = open_any(text, keep_git_dir, lent, store, writer, &origin, err);
 
 	if (r < 0)
 		origin_done(&origin);
@@ -204,10 +214,11 @@ int origin_open(const char *text, bool keep_git_dir, struct msb_store *store,
 }
 
 int origin_open_git(const char *url, const char *checksum, bool keep_git_dir,
-		    struct store_writer *writer, struct origin *ret, struct msb_error *err)
+		    const struct lent *lent, struct store_writer *writer, struct origin *ret,
+		    struct msb_error *err)
 {
 	struct origin origin = {0};
-	int r = open_git(url, checksum, keep_git_dir, writer, &origin, err);
+	int r = open_git(url, checksum, keep_git_dir, lent, writer, &origin, err);
 
 	if (r < 0)
 		origin_done(&origin);

@@ -12,6 +12,7 @@
 
 #include "buffer.h"
 #include "context.h"
+#include "lent.h"
 #include "store_writer.h"
 
 struct origin {
@@ -30,11 +31,13 @@ struct origin {
  * directory.
  * keep_git_dir: whether their ".git" stays.
  */
-int origin_open(const char *text, bool keep_git_dir, struct msb_store *store,
-		struct store_writer *writer, struct origin *ret, struct msb_error *err);
+int origin_open(const char *text, bool keep_git_dir, const struct lent *lent,
+		struct msb_store *store, struct store_writer *writer, struct origin *ret,
+		struct msb_error *err);
 /* A repository alone, which must be at commit checksum unless that is NULL. */
 int origin_open_git(const char *url, const char *checksum, bool keep_git_dir,
-		    struct store_writer *writer, struct origin *ret, struct msb_error *err);
+		    const struct lent *lent, struct store_writer *writer, struct origin *ret,
+		    struct msb_error *err);
 void origin_done(struct origin *origin);
 
 /* The file at path among them, whole; symlinks never lead outside. -ENOENT without a sentence. */

@@ -4,12 +4,12 @@
 #include <string.h>
 
 #include "accounts.h"
-#include "download.h"
 #include "git_reference.h"
 #include "internal.h"
 #include "io.h"
 #include "layer.h"
 #include "placing.h"
+#include "remote_file.h"
 #include "selection.h"
 
 #define ARCHIVE_HEAD 4096
@@ -45,8 +45,8 @@ static int select_git(struct step_run *run, struct copying *copying, const char 
 	const struct copy_step *copy = &run->step->copy;
 	__attribute__((cleanup(origin_done))) struct origin origin = {0};
 	struct selection_source source = {.exclude = exclude};
-	int r = origin_open_git(url, copy->checksum, copy->keep_git_dir, run->build->writer,
-				&origin, err);
+	int r = origin_open_git(url, copy->checksum, copy->keep_git_dir, &run->build->lent,
+				run->build->writer, &origin, err);
 
 	if (r >= 0)
 		r = origin_scan(&origin, NULL, run->build->store, run->build->writer, err);
@@ -54,35 +54,17 @@ static int select_git(struct step_run *run, struct copying *copying, const char 
 	return r < 0 ? r : selection_add(copying->selection, &source, "/", err);
 }
 
-static int check_content(const char *url, const char *wanted, const struct msb_digest *digest,
-			 struct msb_error *err)
-{
-	char text[MSB_DIGEST_TEXT];
-
-	if (!wanted || strcmp(msb_digest_format(digest, text), wanted) == 0)
-		return 0;
-	return msb_error_say(err, EBADMSG, "'%s': its content is %s, not %s", url, text, wanted);
-}
-
-/* Root's, for root alone to read, and as old as the server says. */
 static int select_url(struct step_run *run, struct copying *copying, const char *url,
 		      struct msb_error *err)
 {
-	autodownload download = DOWNLOAD_NONE;
 	autofree char *name = remote_file_name(url);
-	struct msb_entry entry = {.type = MSB_FILE, .mode = 0600, .nlink = 1};
+	struct msb_entry entry;
 	int r;
 
 	if (!name)
 		return msb_error_say(err, EINVAL, "'%s' ends with no name for a file", url);
-	r = download_open(run->build->writer, url, &download, err);
-	if (r >= 0)
-		r = store_put_fd(run->build->writer, download.fd, download.size, &entry.digest,
-				 err);
-	if (r >= 0)
-		r = check_content(url, run->step->copy.checksum, &entry.digest, err);
-	entry.size = download.size;
-	entry.mtime_sec = download.modified;
+	r = remote_file_get(run->build->writer, &run->build->lent, url, run->step->copy.checksum,
+			    &entry, err);
 	return r < 0 ? r : selection_add_entry(copying->selection, name, &entry, err);
 }
 

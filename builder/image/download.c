@@ -13,7 +13,8 @@
 void download_close(struct download *download)
 {
 	cleanup_closep(&download->fd);
-	download->fd = -1;
+	free(download->etag);
+	*download = (struct download)DOWNLOAD_NONE;
 }
 
 /* Where the host begins, and how many bytes of it there are with its port. */
@@ -83,7 +84,8 @@ static int refused(const char *url, int status, struct msb_error *err)
 }
 
 static int get(struct http *http, const struct registries *settings, const char *url,
-	       struct receiver *receiver, int64_t *ret_modified, struct msb_error *err)
+	       const struct strlist *headers, struct receiver *receiver, struct download *ret,
+	       struct msb_error *err)
 {
 	size_t length;
 	const char *start = host_of(url, &length);
@@ -93,6 +95,7 @@ static int get(struct http *http, const struct registries *settings, const char 
 	const struct http_request request = {
 		.method = "GET",
 		.url = url,
+		.headers = headers,
 		.ca = ca,
 		.direct = host && host_is_loopback(host),
 		.sink = &sink,
@@ -112,14 +115,16 @@ static int get(struct http *http, const struct registries *settings, const char 
 	} while (retry_again(http, settings->retries, &retry, r, &response));
 	if (r < 0)
 		return r;
-	if (response.status != 200)
+	ret->unchanged = response.status == 304 && headers && headers->count > 0;
+	if (response.status != 200 && !ret->unchanged)
 		return refused(url, response.status, err);
-	*ret_modified = response.modified;
+	ret->modified = response.modified;
+	ret->etag = steal(&response.etag);
 	return 0;
 }
 
 static int fetch(struct store_writer *writer, const struct registries *settings, const char *url,
-		 struct download *download, struct msb_error *err)
+		 const struct strlist *headers, struct download *download, struct msb_error *err)
 {
 	AUTO(http_freep) struct http *http = NULL;
 	struct receiver receiver = {0};
@@ -132,15 +137,15 @@ static int fetch(struct store_writer *writer, const struct registries *settings,
 	if (download->fd < 0)
 		return msb_error_set(err, errno, "create a file for a download");
 	receiver.fd = download->fd;
-	r = get(http, settings, url, &receiver, &download->modified, err);
+	r = get(http, settings, url, headers, &receiver, download, err);
 	if (r >= 0 && lseek(download->fd, 0, SEEK_SET) < 0)
 		r = msb_error_set(err, errno, "read a download");
 	download->size = receiver.size;
 	return r;
 }
 
-int download_open(struct store_writer *writer, const char *url, struct download *ret,
-		  struct msb_error *err)
+int download_open(struct store_writer *writer, const char *url, const struct strlist *headers,
+		  struct download *ret, struct msb_error *err)
 {
 	autodownload download = DOWNLOAD_NONE;
 	__attribute__((cleanup(registries_done))) struct registries settings;
@@ -149,10 +154,10 @@ int download_open(struct store_writer *writer, const char *url, struct download 
 	registries_init(&settings);
 	r = registries_read(&settings, err);
 	if (r >= 0)
-		r = fetch(writer, &settings, url, &download, err);
+		r = fetch(writer, &settings, url, headers, &download, err);
 	if (r < 0)
 		return r;
 	*ret = download;
-	download.fd = -1;
+	download = (struct download)DOWNLOAD_NONE;
 	return 0;
 }

@@ -109,7 +109,7 @@ static void response_reset(struct http_response *response)
 	char **const texts[] = {&response->location,      &response->content_type,
 				&response->content_range, &response->digest,
 				&response->range,         &response->retry_after,
-				&response->link};
+				&response->link,          &response->etag};
 
 	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
 		free(*texts[i]);
@@ -171,6 +171,7 @@ static void take_header(struct http_response *response, const char *line, size_t
 		{"range", &response->range},
 		{"retry-after", &response->retry_after},
 		{"link", &response->link},
+		{"etag", &response->etag},
 	};
 	size_t size;
 	const char *value = header_value(line, length, "www-authenticate", &size);

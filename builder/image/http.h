@@ -47,7 +47,7 @@ struct http_request {
 struct http_response {
 	int status; /* set before the first byte of content */
 	char *location, *content_type, *content_range, *digest, *range, *retry_after;
-	char *link;
+	char *link, *etag;
 	int64_t modified;          /* Last-Modified: seconds since 1970; 0: not said */
 	struct strlist challenges; /* WWW-Authenticate */
 	struct buffer body;

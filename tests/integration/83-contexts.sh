@@ -77,7 +77,7 @@ head -c 300 ctx.tar.gz >cut.tar.gz
 exits 1 bash -c 'msb build - <cut.tar.gz'
 contains err 'standard input'
 exits 1 bash -c 'msb build - </dev/null'
-contains err 'cannot be empty|no instructions'
+contains err 'is empty|no instructions'
 
 # --- repositories ---
 export GIT_CONFIG_GLOBAL=$work/gitconfig

@@ -117,6 +117,80 @@ same changed "$(cat tree/got)"
 echo content >web/file
 touch -d '2001-02-03 04:05:06' web/file
 
+# answers PATTERN: how many of the server's answers match, "STATUS PATH AUTHORIZATION".
+answers() {
+    grep -Ec "$1" "$work/web.answers" || [[ $? == 1 ]]
+}
+
+it "asks whether a file has changed, by tag or by time, and fetches it anew only then"
+added "$url/tagged/file" /got
+added "$url/tagged/file" /got
+contains log '^#3 CACHED'
+same "1 1" "$(answers '^200 /tagged/file') $(answers '^304 /tagged/file')"
+echo changed >web/file
+touch -d '2001-02-03 04:05:06' web/file
+added "$url/tagged/file" /got
+same "2 changed" "$(answers '^200 /tagged/file') $(cat tree/got)"
+echo content >web/file
+touch -d '2001-02-03 04:05:06' web/file
+added "$url/file?again" /first
+added "$url/file?again" /second
+same "1 1 content" "$(answers '^200 /file.again') $(answers '^304 /file.again') $(cat tree/second)"
+same "600 0:0 2001-02-03 04:05:06" "$(seen tree/second)"
+added "$url/ageless/file" /got
+added "$url/ageless/file" /got
+same 0 "$(answers '^304 /ageless')"
+
+it "does not even ask where the content that is wanted is known"
+before=$(answers /file)
+added "--checksum=sha256:$(sha256sum web/file | cut -d' ' -f1)" "$url/file?again" /known
+same "$before content" "$(answers /file) $(cat tree/known)"
+
+it "says who asks, by the secrets of that host, to that host alone"
+echo "Bearer open-sesame" >web.word
+echo open-sesame >token
+add "$url/private/file" /got
+exits 1 msb build -q ctx
+contains err "server answers 401 \(not allowed\)"
+msb build -q -t private --secret id=HTTP_AUTH_TOKEN_127.0.0.1,src=token ctx
+same content "$(msb cp private:/got - | tar -xO)"
+add "$url/private/sub/other.txt" /got
+msb build -q -t private --secret "id=HTTP_AUTH_TOKEN_127.0.0.1:$(cat port),src=token" ctx
+msb build -q -t private --no-cache --secret id=HTTP_AUTH_HEADER_127.0.0.1,src=web.word ctx
+same other "$(msb cp private:/got - | tar -xO)"
+add "$url/other/private/file" /got
+exits 1 msb build -q --secret id=HTTP_AUTH_TOKEN_127.0.0.1,src=token ctx
+same "1 1" "$(answers '^302 /other/private/file Bearer') $(answers '^401 /private/file -$' | sed 's/2/1/')"
+printf 'two\nlines\n' >lines
+exits 1 msb build -q --secret id=HTTP_AUTH_TOKEN_127.0.0.1,src=lines ctx
+contains err "'HTTP_AUTH_TOKEN_127.0.0.1' is no header's value"
+
+it "says who asks for a repository"
+git -c init.defaultBranch=main init -q made
+echo committed >made/file
+git -C made add file
+git -C made -c user.name=a -c user.email=b@c commit -qm one
+git clone -q --bare made web/made.git
+git -C web/made.git update-server-info
+add "$url/private/made.git" /lib/
+exits 1 msb build -q ctx
+printf 'Basic %s\n' "$(printf x-access-token:open-sesame | base64)" >web.word
+msb build -q -t private --secret id=GIT_AUTH_TOKEN,src=token ctx
+same committed "$(msb cp private:/lib/file - | tar -xO)"
+msb build -q -t private --no-cache --secret id=GIT_AUTH_TOKEN.127.0.0.1,src=token ctx
+msb build -q -t private --no-cache --secret id=GIT_AUTH_HEADER,src=web.word ctx
+exits 1 msb build -q --no-cache --secret id=GIT_AUTH_TOKEN.example.com,src=token ctx
+printf 'FROM busybox\nCOPY file /from-context\n' >made/Dockerfile
+git -C made add Dockerfile
+git -C made -c user.name=a -c user.email=b@c commit -qm two
+git -C made push -q ../web/made.git main
+git -C web/made.git update-server-info
+msb build -q -t private --secret id=GIT_AUTH_TOKEN,src=token "$url/private/made.git"
+same committed "$(msb cp private:/from-context - | tar -xO)"
+if grep -rqa open-sesame "$MSB_ROOT"; then
+    fail "a token is in the store"
+fi
+
 it "follows redirects, whose own time does not count, but not for ever nor anywhere"
 added "$url/to/sub/other.txt" /dir/
 same other "$(cat tree/dir/other.txt)"
@@ -141,7 +215,7 @@ exits 1 msb build -t unchecked ctx
 contains err "Dockerfile:3: .*its content is $right, not $wrong"
 refuses 1 "unchecked" msb inspect unchecked
 add "--checksum=$right" file /checked
-refuses 1 "checksum can't be specified for non-HTTP" msb build -q ctx
+refuses 1 "--checksum is for URLs and git repositories, not for 'file'" msb build -q ctx
 
 it "says what the server says, without what may be secret"
 add "$url/absent?token=4711" /got
@@ -176,7 +250,7 @@ add "$url/slow/sub/other.txt" /got
 exits 1 msb build -q ctx
 contains err "Dockerfile:3: .*too slow"
 settings <<<'{"unpackLimit": 1000000}'
-add "$url/large" /got
+add "$url/large?anew" /got
 exits 1 msb build -q ctx
 contains err "Dockerfile:3: .*more than 1000000 bytes"
 rm "$XDG_CONFIG_HOME/msb/registries.json"

@@ -4,7 +4,7 @@
 web_server.py FOLDER PORT_FILE [TLS_CERTIFICATE TLS_KEY]
 
 Serves the files of FOLDER on 127.0.0.1, with the times they have, and writes every request to
-FOLDER.log. A path's first component may say what happens to it:
+FOLDER.log, what it asked for and how it was answered to FOLDER.answers. A path's first component may say what happens to it:
 
   to          302 to the rest of the path
   plain       302 to the rest of the path of the server whose port is in FOLDER.plain
@@ -17,9 +17,13 @@ FOLDER.log. A path's first component may say what happens to it:
   busy        503, the first time
   slow        a byte a second
   forbidden   403
+  tagged      an ETag instead of Last-Modified
+  private     401 but for who says what is in FOLDER.word as his authorization
+  other       302 to the rest of the path, at another name of this host
 """
 
 import email.utils
+import hashlib
 import http.server
 import os
 import ssl
@@ -39,10 +43,13 @@ class Handler(http.server.BaseHTTPRequestHandler):
             log.write("%s %s\n" % (self.command, self.path))
 
     def answer(self, status, body=b"", **headers):
+        with open(FOLDER + ".answers", "a") as log:
+            log.write("%d %s %s\n" % (status, self.path, self.headers["Authorization"] or "-"))
         self.send_response(status)
         for name, value in headers.items():
             self.send_header(name.replace("_", "-"), value)
-        self.send_header("Content-Length", str(len(body)))
+        if status != 304:
+            self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         return body
 
@@ -51,6 +58,10 @@ class Handler(http.server.BaseHTTPRequestHandler):
         seen.add(self.path)
         return new
 
+    def is_known(self):
+        with open(FOLDER + ".word") as word:
+            return self.headers["Authorization"] == word.read().strip()
+
     def send_file(self, path, trouble):
         name = os.path.join(FOLDER, path)
         headers = {"Last_Modified": email.utils.formatdate(os.stat(name).st_mtime, usegmt=True)}
@@ -58,6 +69,13 @@ class Handler(http.server.BaseHTTPRequestHandler):
             headers = {}
         if trouble == "odd":
             headers = {"Last_Modified": "the day before yesterday"}
+        if trouble == "tagged":
+            with open(name, "rb") as file:
+                headers = {"ETag": '"%s"' % hashlib.sha256(file.read()).hexdigest()}
+        for header, condition in (("ETag", "If-None-Match"), ("Last_Modified", "If-Modified-Since")):
+            if header in headers and headers[header] == self.headers[condition]:
+                self.answer(304, **headers)
+                return
         with open(name, "rb") as file:
             body = self.answer(200, file.read(), **headers)
         if trouble == "broken" or (trouble == "cut" and self.first()):
@@ -85,10 +103,15 @@ class Handler(http.server.BaseHTTPRequestHandler):
             self.answer(302, Location="file:///etc/hostname")
         elif trouble == "forbidden":
             self.answer(403)
+        elif trouble == "other":
+            self.answer(302, Location="http://localhost:%d/%s" % (server.server_port, rest))
+        elif trouble == "private" and not self.is_known():
+            self.answer(401)
         elif trouble == "busy" and self.first():
             self.answer(503, Retry_After="0")
         else:
-            known = trouble in ("ageless", "odd", "cut", "broken", "busy", "slow")
+            known = trouble in ("ageless", "odd", "cut", "broken", "busy", "slow", "tagged",
+                                "private")
             path = rest if known else path
             if os.path.isfile(os.path.join(FOLDER, path)):
                 self.send_file(path, trouble)
