@@ -450,7 +450,9 @@ int instruction_parse(const char *line, char escape, struct instruction *ret, st
 	r = flags_take(&rest, ret, err);
 	if (r < 0)
 		return r;
-	ret->rest = trimmed(rest, strlen(rest));
+	/* A trigger is kept to the blanks at its end. */
+	ret->rest = ret->kind == INSTRUCTION_ONBUILD ? strdup(rest + strspn(rest, BLANKS))
+						     : trimmed(rest, strlen(rest));
 	if (!ret->rest)
 		return msb_error_memory(err);
 	r = flags_check(ret, table[ret->kind].flags, table[ret->kind].flag_count, err);

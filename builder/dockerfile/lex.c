@@ -105,6 +105,15 @@ static int take_comment(struct lexer *lexer, const char *line, size_t length, st
 	return text && strlist_add(&lexer->comments, text) == 0 ? 0 : msb_error_memory(err);
 }
 
+/* Blanks that stand in front when the first line was a mark and nothing else go, too. */
+static int take_text(struct buffer *joined, char **ret, struct msb_error *err)
+{
+	autofree char *text = buffer_text(joined);
+
+	*ret = text ? strdup(text + strspn(text, BLANKS)) : NULL;
+	return *ret ? 1 : msb_error_memory(err);
+}
+
 int lexer_next(struct lexer *lexer, char **ret, int *ret_line, struct msb_error *err)
 {
 	strlist_done(&lexer->comments);
@@ -140,7 +149,6 @@ int lexer_next(struct lexer *lexer, char **ret, int *ret_line, struct msb_error 
 			if (r < 0)
 				return r;
 		}
-		*ret = buffer_text(&joined);
-		return *ret ? 1 : msb_error_memory(err);
+		return take_text(&joined, ret, err);
 	}
 }

@@ -60,18 +60,24 @@ int place_directory(const struct placing *placing, const char *path, struct msb_
 	return r;
 }
 
+int place_touch(const struct placing *placing, const char *path, struct msb_error *err)
+{
+	struct msb_entry now = made_directory(placing);
+
+	return directory_touch(placing->edit, path, &now, err);
+}
+
 /* Makes the directory that path will be put into, if need be: it has changed now. */
 static int place_parent(const struct placing *placing, const char *path, struct msb_error *err)
 {
 	autofree char *parent = strdup(path);
-	struct msb_entry now = made_directory(placing);
 	int r;
 
 	if (!parent)
 		return msb_error_memory(err);
 	*strrchr(parent, '/') = '\0';
 	r = place_directory(placing, parent, err);
-	return r < 0 ? r : directory_touch(placing->edit, parent, &now, err);
+	return r < 0 ? r : place_touch(placing, parent, err);
 }
 
 static int place_entry(const struct placing *placing, const char *from_path,
@@ -135,21 +141,35 @@ static int place_entry(const struct placing *placing, const char *from_path,
 	return r < 0 ? r : !merges;
 }
 
+/* The time of a directory that was made for a source's content: the source's, but nobody knows the
+ * one of a root. */
+static void take_time(const struct placing *placing, size_t index, const struct msb_entry *entry,
+		      struct msb_entry *made)
+{
+	if (strcmp(placing->names->items[index], "/") == 0)
+		return;
+	made->mtime_sec = entry->mtime_sec;
+	made->mtime_nsec = entry->mtime_nsec;
+}
+
 /* The content of a named directory goes into the destination, which keeps or gets its own owner and
  * mode. */
-static int place_content(const struct placing *placing, const char *from_path,
+static int place_content(const struct placing *placing, size_t index, const char *from_path,
 			 const struct msb_entry *entry, const char *path, struct msb_error *err)
 {
 	bool plain = !placing->set_owner && !placing->mode;
 	struct msb_entry there, made = made_directory(placing);
 	int r = edit_get(placing->edit, path, &there, err);
+	bool is_new = r == -ENOENT;
 
-	if (r == -ENOENT && plain) {
+	if (r < 0 && r != -ENOENT && r != -ENOTDIR)
+		return r;
+	if (is_new)
+		take_time(placing, index, entry, &made);
+	if (is_new && plain) {
 		r = place_parent(placing, path, err);
 		if (r < 0)
 			return r;
-		made.mtime_sec = entry->mtime_sec;
-		made.mtime_nsec = entry->mtime_nsec;
 		made.digest = entry->digest;
 		made.key = entry->key;
 		made.entries = entry->entries;
@@ -158,12 +178,10 @@ static int place_content(const struct placing *placing, const char *from_path,
 		made.below = entry->below;
 		return edit_graft(placing->edit, path, &made, placing->origin, err);
 	}
-	if (r < 0 && r != -ENOENT && r != -ENOTDIR)
-		return r;
 	r = place_directory(placing, path, err);
 	if (r >= 0)
 		r = place_children(placing, from_path, path, err);
-	return r > 0 ? directory_touch(placing->edit, path, &made, err) : r;
+	return r > 0 || (r == 0 && is_new) ? directory_touch(placing->edit, path, &made, err) : r;
 }
 
 static int place_file(const struct placing *placing, const char *name,
@@ -203,8 +221,12 @@ int place_item(const struct placing *placing, size_t index, struct msb_error *er
 	r = edit_get(placing->from, item, &entry, err);
 	if (r < 0)
 		return r;
+	if (placing->several && entry.type != MSB_DIRECTORY && !directory)
+		return msb_error_say(err, EINVAL,
+				     "several sources, but '%s' is no directory; write '%s/'",
+				     placing->dest, placing->dest);
 	if (entry.type == MSB_DIRECTORY)
-		return place_content(placing, item, &entry, dest, err);
+		return place_content(placing, index, item, &entry, dest, err);
 	return place_file(placing, placing->names->items[index], &entry, dest, directory, err);
 }
 

@@ -21,6 +21,7 @@ struct placing {
 	struct tree_edit *from;      /* the selection: item i is "/i" */
 	const struct strlist *names; /* their base names */
 	const char *dest;            /* absolute; a trailing slash means a directory */
+	bool several;                /* sources: none of them may become dest itself */
 	bool set_owner;
 	uint32_t uid, gid;
 	const struct mode_change *mode; /* NULL: as they are */
@@ -42,5 +43,7 @@ int place_over(struct tree_edit *edit, struct tree_edit *from, struct msb_error 
 
 /* Makes path and its missing parents: 0755, root's or --chown's. */
 int place_directory(const struct placing *placing, const char *path, struct msb_error *err);
+/* The directory at path has received something. */
+int place_touch(const struct placing *placing, const char *path, struct msb_error *err);
 
 #endif

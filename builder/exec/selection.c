@@ -177,6 +177,14 @@ static int take(struct lookup *lookup, const char *from, const char *to, const c
 	return r < 0 ? r : edit_put(tree, to, &entry, err);
 }
 
+static int not_found(const struct lookup *lookup, const char *path, struct msb_error *err)
+{
+	return msb_error_say(err, ENOENT, "'%s' not found%s", path,
+			     lookup->source->context
+				     ? " in the build context, or left out by .dockerignore"
+				     : "");
+}
+
 /* Adds one path that was found, under the name it was asked by. */
 static int add_path(struct lookup *lookup, const char *path, struct msb_error *err)
 {
@@ -189,11 +197,7 @@ static int add_path(struct lookup *lookup, const char *path, struct msb_error *e
 		return r;
 	r = edit_get(lookup->tree, resolved, &entry, err);
 	if (r == -ENOENT || r == -ENOTDIR)
-		return msb_error_say(err, ENOENT, "'%s' not found%s", path,
-				     lookup->source->context
-					     ? " in the build context, or left out by "
-					       ".dockerignore"
-					     : "");
+		return not_found(lookup, path, err);
 	if (r < 0)
 		return r;
 	snprintf(to, sizeof(to), "/%zu", lookup->selection->names.count);
@@ -218,37 +222,36 @@ static int list_directory(struct lookup *lookup, const char *path, struct strlis
 	return r;
 }
 
+/* An escape by itself makes no pattern: the name is then taken with it. */
 static bool has_wildcard(const char *text, size_t length)
 {
-	return memchr(text, '*', length) || memchr(text, '?', length) ||
-	       memchr(text, '[', length) || memchr(text, '\\', length);
+	for (size_t i = 0; i < length; i++) {
+		if (text[i] == '\\')
+			i++;
+		else if (strchr("*?[", text[i]))
+			return true;
+	}
+	return false;
 }
 
-/* Matches pattern's first component in the directory `done`, then goes on below each match. */
+/* Matches pattern's first component in the directory `done`, then goes on below each match that is
+ * a directory itself: no symlink is followed on the way. */
 static int add_matches(struct lookup *lookup, const char *done, const char *pattern,
 		       struct msb_error *err)
 {
-	size_t length;
-	autofree char *part = NULL;
-	autofree char *resolved = NULL;
+	size_t length = strcspn(pattern, "/");
+	autofree char *part = strndup(pattern, length);
 	autostrlist names = {0};
 	struct msb_entry entry;
 	int r;
 
-	pattern += strspn(pattern, "/");
-	length = strcspn(pattern, "/");
-	if (length == 0)
-		return add_path(lookup, done, err);
-	part = strndup(pattern, length);
 	if (!part)
 		return msb_error_memory(err);
-	r = resolve(lookup, done, &resolved, err);
-	if (r < 0)
-		return r;
-	r = edit_get(lookup->tree, resolved, &entry, err);
+	r = edit_get(lookup->tree, done, &entry, err);
 	if (r < 0 || entry.type != MSB_DIRECTORY)
-		return r < 0 && r != -ENOENT && r != -ENOTDIR ? r : 0;
-	r = list_directory(lookup, resolved, &names, err);
+		return r;
+	pattern += length + (pattern[length] == '/');
+	r = list_directory(lookup, done, &names, err);
 	for (size_t i = 0; r >= 0 && i < names.count; i++) {
 		autofree char *next = NULL;
 		int match = glob_match(part, names.items[i]);
@@ -260,9 +263,36 @@ static int add_matches(struct lookup *lookup, const char *done, const char *patt
 		next = path_join(done, names.items[i]);
 		if (!next)
 			return msb_error_memory(err);
-		r = add_matches(lookup, next, pattern + length, err);
+		r = *pattern ? add_matches(lookup, next, pattern, err)
+			     : add_path(lookup, next, err);
 	}
 	return r;
+}
+
+/* The directory that a pattern looks into must be there, though nothing in it need match. */
+static int add_pattern(struct lookup *lookup, const char *pattern, struct msb_error *err)
+{
+	autofree char *base = NULL;
+	autofree char *resolved = NULL;
+	size_t end = 0, next = 1;
+	struct msb_entry entry;
+	int r;
+
+	while (!has_wildcard(pattern + next, strcspn(pattern + next, "/"))) {
+		end = next + strcspn(pattern + next, "/");
+		next = end + 1;
+	}
+	base = end ? strndup(pattern, end) : strdup("/");
+	if (!base)
+		return msb_error_memory(err);
+	r = resolve(lookup, base, &resolved, err);
+	if (r < 0)
+		return r;
+	r = edit_get(lookup->tree, resolved, &entry, err);
+	if (r == -ENOENT || r == -ENOTDIR ||
+	    (r >= 0 && lookup->source->context && entry.type != MSB_DIRECTORY))
+		return not_found(lookup, base, err);
+	return r < 0 ? r : add_matches(lookup, resolved, pattern + next, err);
 }
 
 /* --- With the directories above what is taken --- */
@@ -411,7 +441,7 @@ int selection_add(struct selection *selection, const struct selection_source *so
 		return msb_error_memory(err);
 	r = begin_lookup(&lookup, &opened, err);
 	if (r >= 0 && has_wildcard(clean, strlen(clean)))
-		r = add_matches(&lookup, "/", clean, err);
+		r = add_pattern(&lookup, clean, err);
 	else if (r >= 0)
 		r = add_path(&lookup, clean, err);
 	if (source->context)

@@ -234,9 +234,10 @@ static int unpack(struct step_run *run, const struct placing *placing,
 			.gid = placing->gid,
 		};
 
-		return layer_unpack(run->build->writer, placing->edit, &source, &options, &unpacked,
-				    err);
+		r = layer_unpack(run->build->writer, placing->edit, &source, &options, &unpacked,
+				 err);
 	}
+	return r < 0 || unpacked.entries == 0 ? r : place_touch(placing, dest, err);
 }
 
 /* What comes from elsewhere is unpacked only where --unpack says so. Every source has a number:
@@ -299,6 +300,7 @@ static int execute(struct step_run *run, struct msb_error *err)
 	struct placing placing = {
 		.names = selection_names(copying->selection),
 		.dest = run->step->copy.dest,
+		.several = run->step->copy.sources.count + run->step->copy.file_count > 1,
 		.set_owner = copying->set_owner,
 		.uid = copying->uid,
 		.gid = copying->gid,

@@ -7,7 +7,8 @@
 #include "internal.h"
 #include "path.h"
 
-/* ENV and LABEL: names and values as they were before the line, expanded. */
+/* ENV and LABEL: names and values as they were before the line, expanded. A name may become empty,
+ * as it may in BuildKit. */
 static int expand_pairs(const struct site *site, struct strlist *ret, struct msb_error *err)
 {
 	const struct strlist *args = &site->instruction->args;
@@ -18,12 +19,6 @@ static int expand_pairs(const struct site *site, struct strlist *ret, struct msb
 
 		if (r < 0)
 			return r;
-		if (i % 2 == 0 && !*value)
-			return msb_error_say(err, EINVAL,
-					     "%s name '%s' comes out blank; give its variable a "
-					     "value",
-					     instruction_name(site->instruction->kind),
-					     args->items[i]);
 		if (strlist_add(ret, value) < 0)
 			return msb_error_memory(err);
 	}
@@ -151,31 +146,25 @@ int config_user(struct site *site, struct msb_error *err)
 	return set_history(site, &history, err);
 }
 
-/* The configuration keeps the trailing slash of an absolute path, as BuildKit's does; the step's
+/* The configuration keeps an absolute path as it is written, as BuildKit's does; the step's
  * directory is clean. */
 int config_workdir(struct site *site, struct msb_error *err)
 {
 	struct step *step = site->step;
-	autofree char *given = NULL, *directory = NULL, *kept = NULL;
+	autofree char *given = NULL, *directory = NULL;
 	autobuffer history = {0};
-	size_t length;
+	const char *kept;
 	int r = expand(site, site->instruction->args.items[0], &given, err);
 
 	if (r < 0)
 		return r;
 	directory = path_join(step->directory, given);
-	length = strlen(given);
-	if (!directory ||
-	    asprintf(&kept, "%s%s", directory,
-		     length > 1 && *given == '/' && given[length - 1] == '/' && directory[1]
-			     ? "/"
-			     : "") < 0) {
-		kept = NULL;
+	if (!directory)
 		return msb_error_memory(err);
-	}
+	kept = *given == '/' ? given : directory;
 	if (replace_text(&site->scope->config.working_dir, kept) < 0)
 		return msb_error_memory(err);
-	step->empty_layer = strcmp(directory, "/") == 0;
+	step->empty_layer = strcmp(kept, "/") == 0;
 	buffer_printf(&history, "WORKDIR %s", kept);
 	free(step->directory);
 	step->directory = steal(&directory);

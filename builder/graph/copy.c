@@ -216,11 +216,6 @@ static int set_dest(const struct site *site, struct copy_step *copy, const char 
 		copy->dest = NULL;
 		return msb_error_memory(err);
 	}
-	if (!directory && copy->sources.count + copy->file_count > 1)
-		return msb_error_say(
-			err, EINVAL,
-			"%s has several sources, but '%s' names no directory; write '%s/'",
-			instruction_name(site->instruction->kind), dest, dest);
 	return 0;
 }
 

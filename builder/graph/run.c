@@ -62,6 +62,15 @@ static int set_argv(const struct site *site, struct run_step *run, struct msb_er
 	return 0;
 }
 
+/* BuildKit's history says that a shell ran a script which ran by itself. */
+static void put_shell(struct buffer *history, const struct strlist *shell)
+{
+	if (shell->count == 0)
+		buffer_string(history, " /bin/sh -c");
+	for (size_t i = 0; i < shell->count; i++)
+		buffer_printf(history, " %s", shell->items[i]);
+}
+
 /* "RUN |2 A=1 B= /bin/sh -c text # buildkit": the declared ARGs with the values seen. */
 static int set_run_history(struct site *site, struct msb_error *err)
 {
@@ -76,6 +85,8 @@ static int set_run_history(struct site *site, struct msb_error *err)
 
 		buffer_printf(&history, " %s=%s", args->items[i], value ? value : "");
 	}
+	if (site->step->run.script)
+		put_shell(&history, &site->scope->config.shell);
 	for (size_t i = 0; i < argv->count; i++)
 		buffer_printf(&history, " %s", argv->items[i]);
 	buffer_string(&history, " # buildkit");

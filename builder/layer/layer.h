@@ -30,7 +30,9 @@ struct layer_unpack_options {
 	/* ".wh.NAME" and ".wh..wh..opq" remove what is below in the edit; otherwise they are names
 	 * like any other (a root file system tar). */
 	bool whiteouts;
-	/* Where in the edit the archive's root is; NULL: "/". A directory that exists. */
+	/* Where in the edit the archive's root is: a directory that exists, and keeps its own
+	 * owner, mode and time whatever the archive says of ".". NULL: "/", as the archive has it.
+	 */
 	const char *directory;
 	/* Bytes that the stream may unpack to; 0: no limit. -EFBIG beyond. */
 	uint64_t limit;

@@ -157,6 +157,12 @@ static const char *find_mark(const char *path)
 	return slash ? slash + 1 : NULL;
 }
 
+/* Is it the directory that the archive's root is laid on? */
+static bool is_ground(const struct place *place, const char *path)
+{
+	return strcmp(path, *place->root ? place->root : "/") == 0;
+}
+
 static int unpack_entry(struct unpack *unpack, struct archive_entry *from, const char *name,
 			struct msb_error *err)
 {
@@ -174,7 +180,7 @@ static int unpack_entry(struct unpack *unpack, struct archive_entry *from, const
 		return remove_marked(unpack, path, mark, err);
 	if (hardlink)
 		r = link_entry(unpack, hardlink, name, &path, err);
-	else
+	else if (!unpack->options->directory || !is_ground(&unpack->place, path))
 		r = put_entry(unpack, from, path, err);
 	if (r >= 0 && unpack->options->whiteouts && whiteouts_keep(&unpack->whiteouts, path) < 0)
 		r = msb_error_memory(err);

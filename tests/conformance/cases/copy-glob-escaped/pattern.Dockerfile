@@ -1,0 +1,3 @@
+FROM base
+COPY st\\*r* /x/
+COPY [s]t\\*r /y/

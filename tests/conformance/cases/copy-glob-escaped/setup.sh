@@ -1,0 +1,1 @@
+printf s >'st*r'; touch -d @1500000000 * .

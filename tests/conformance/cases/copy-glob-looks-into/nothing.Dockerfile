@@ -1,0 +1,4 @@
+FROM base
+COPY dir/n* /x/
+COPY d*/missing /y/
+COPY --from=base /etc/passwd/* /etc/n* /z/

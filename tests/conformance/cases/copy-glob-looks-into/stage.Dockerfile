@@ -1,0 +1,2 @@
+FROM base
+COPY --from=base /nope/*/y /x/

@@ -1,0 +1,1 @@
+mkdir empty; touch -d @1000000007 empty

@@ -1,0 +1,6 @@
+FROM base
+WORKDIR //a/./b
+RUN pwd >/p
+WORKDIR c/
+RUN pwd >>/p
+WORKDIR //
