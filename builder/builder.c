@@ -231,14 +231,6 @@ int msb_reference_split(const char *normalized, char **ret_repository, char **re
 	return reference_split(normalized, ret_repository, ret_tag, err);
 }
 
-int msb_find(const char *root, const char *ref, struct msb_place *ret, struct msb_error *err)
-{
-	AUTO(msb_store_closep) struct msb_store *store = NULL;
-	int r = open_store(root, &store, err);
-
-	return r < 0 ? r : find_place(store, ref, ret, err);
-}
-
 static int write_fd(void *context, const void *bytes, size_t size, struct msb_error *err)
 {
 	int r = io_write(*(const int *)context, bytes, size);
@@ -250,7 +242,7 @@ int msb_export(const char *root, const char *ref, const char *since, int fd, str
 {
 	AUTO(msb_store_closep) struct msb_store *store = NULL;
 	const struct layer_sink sink = {write_fd, &fd};
-	struct msb_place place, parent;
+	struct ref_place place, parent;
 	int r = open_store(root, &store, err);
 
 	if (r >= 0)

@@ -67,7 +67,7 @@ int msb_copy_out(const char *root, const char *ref, const char *path, const char
 {
 	AUTO(msb_store_closep) struct msb_store *store = NULL;
 	autofree char *target = NULL;
-	struct msb_place place;
+	struct ref_place place;
 	struct msb_found found;
 	int r = open_store(root, &store, err);
 
@@ -108,7 +108,7 @@ int msb_copy_into(const char *root, const char *ref, const char *path, const cha
 		  struct msb_error *err)
 {
 	AUTO(msb_store_closep) struct msb_store *store = NULL;
-	struct msb_place place;
+	struct ref_place place;
 	struct msb_found found;
 	int r = open_store(root, &store, err);
 

@@ -56,7 +56,7 @@ static bool has_no_network(const struct msb_step *step)
 
 /* steps are in order. A step that failed before it had a tree is shown as it began. */
 static int choose_step(struct msb_store *store, const struct msb_step *steps, size_t count,
-		       const struct msb_place *place, bool before, struct setting *ret,
+		       const struct ref_place *place, bool before, struct setting *ret,
 		       struct msb_error *err)
 {
 	while (count > 0 && steps[count - 1].number > place->step)
@@ -72,7 +72,7 @@ static int choose_step(struct msb_store *store, const struct msb_step *steps, si
 	return read_config(store, &steps[count - 1], &ret->config, err);
 }
 
-static int step_setting(struct msb_store *store, const struct msb_place *place, bool before,
+static int step_setting(struct msb_store *store, const struct ref_place *place, bool before,
 			struct setting *ret, struct msb_error *err)
 {
 	struct msb_step *steps;
@@ -87,7 +87,7 @@ static int step_setting(struct msb_store *store, const struct msb_place *place, 
 }
 
 /* A tree is an image's where one has it. */
-static int image_setting(struct msb_store *store, const struct msb_place *place,
+static int image_setting(struct msb_store *store, const struct ref_place *place,
 			 struct setting *ret, struct msb_error *err)
 {
 	struct msb_image *images;
@@ -113,7 +113,7 @@ static int image_setting(struct msb_store *store, const struct msb_place *place,
 
 /* The failed step of a stage, if it has one. */
 static int find_failed(struct msb_store *store, const struct msb_stage *stage,
-		       struct msb_place *ret, struct msb_error *err)
+		       struct ref_place *ret, struct msb_error *err)
 {
 	struct msb_step *steps;
 	size_t count;
@@ -123,7 +123,7 @@ static int find_failed(struct msb_store *store, const struct msb_stage *stage,
 		return r;
 	for (size_t i = 0; i < count; i++)
 		if (steps[i].state == MSB_FAILED)
-			*ret = (struct msb_place){steps[i].tree, stage->build, stage->index,
+			*ret = (struct ref_place){steps[i].tree, stage->build, stage->index,
 						  steps[i].number};
 	msb_steps_free(steps, count);
 	return 0;
@@ -138,11 +138,11 @@ static bool is_target(const struct msb_stage *stage, const char *target)
 }
 
 /* Where to look when nobody says: the failed step of the newest build, else its target stage. */
-static int find_default(struct msb_store *store, struct msb_place *ret, struct msb_error *err)
+static int find_default(struct msb_store *store, struct ref_place *ret, struct msb_error *err)
 {
 	struct msb_build *build = NULL;
 	struct msb_stage *stages = NULL;
-	struct msb_place failed = {0};
+	struct ref_place failed = {0};
 	size_t count = 0;
 	int64_t newest;
 	int r = find_newest_build(store, &newest, err);
@@ -155,12 +155,12 @@ static int find_default(struct msb_store *store, struct msb_place *ret, struct m
 		r = msb_records_build(store, newest, &build, err);
 	if (r >= 0)
 		r = msb_records_stages(store, newest, &stages, &count, err);
-	*ret = (struct msb_place){0};
+	*ret = (struct ref_place){0};
 	for (size_t i = 0; r >= 0 && i < count; i++) {
 		if (stages[i].state == MSB_FAILED)
 			r = find_failed(store, &stages[i], &failed, err);
 		if (is_target(&stages[i], build->target) || !ret->build)
-			*ret = (struct msb_place){stages[i].tree, newest, stages[i].index,
+			*ret = (struct ref_place){stages[i].tree, newest, stages[i].index,
 						  stages[i].step_count};
 	}
 	if (failed.build)
@@ -173,7 +173,7 @@ static int find_default(struct msb_store *store, struct msb_place *ret, struct m
 static int find_setting(struct msb_store *store, const struct msb_debug_options *options,
 			struct setting *ret, struct msb_error *err)
 {
-	struct msb_place place;
+	struct ref_place place;
 	int r = options->ref ? find_place(store, options->ref, &place, err)
 			     : find_default(store, &place, err);
 

@@ -5,7 +5,7 @@
 #include "internal.h"
 
 /* place keeps the tree's digest. */
-static int find_side(struct msb_store *store, const char *ref, struct msb_place *place,
+static int find_side(struct msb_store *store, const char *ref, struct ref_place *place,
 		     struct diff_side *ret, struct msb_error *err)
 {
 	int r;
@@ -24,7 +24,7 @@ int msb_diff(const char *root, const char *before, const char *after, msb_diff_f
 	     void *context, struct msb_error *err)
 {
 	AUTO(msb_store_closep) struct msb_store *store = NULL;
-	struct msb_place places[2];
+	struct ref_place places[2];
 	struct diff_side a, b;
 	int r = open_store(root, &store, err);
 

@@ -20,8 +20,13 @@ void workshop_done(struct workshop *workshop);
 /* Opens for reading; a missing store is an error that says what to do. */
 int open_store(const char *root, struct msb_store **ret, struct msb_error *err);
 
-/* refs.c */
-int find_place(struct msb_store *store, const char *ref, struct msb_place *ret,
+/* refs.c: what a REF (builder.h) names. */
+struct ref_place {
+	struct msb_digest tree;
+	int64_t build; /* 0: an image or a bare tree */
+	size_t stage, step;
+};
+int find_place(struct msb_store *store, const char *ref, struct ref_place *ret,
 	       struct msb_error *err);
 /* Steps of a build: all (stage SIZE_MAX), a stage's (step 0), or one. */
 struct steps_ref {

@@ -88,7 +88,7 @@ int find_newest_build(struct msb_store *store, int64_t *ret, struct msb_error *e
 }
 
 static int find_step(struct msb_store *store, const struct msb_stage *stage, long number,
-		     struct msb_place *ret, struct msb_error *err)
+		     struct ref_place *ret, struct msb_error *err)
 {
 	struct msb_step *steps;
 	size_t count;
@@ -113,7 +113,7 @@ static int find_step(struct msb_store *store, const struct msb_stage *stage, lon
 }
 
 /* -ENOENT without a message when the build has no such stage. */
-static int find_stage(struct msb_store *store, const struct ref *ref, struct msb_place *ret,
+static int find_stage(struct msb_store *store, const struct ref *ref, struct ref_place *ret,
 		      struct msb_error *err)
 {
 	struct msb_stage *stages, *found = NULL;
@@ -131,7 +131,7 @@ static int find_stage(struct msb_store *store, const struct ref *ref, struct msb
 	if (!found) {
 		r = -ENOENT;
 	} else {
-		*ret = (struct msb_place){found->tree, build, found->index, found->step_count};
+		*ret = (struct ref_place){found->tree, build, found->index, found->step_count};
 		if (ref->step)
 			r = find_step(store, found, ref->step, ret, err);
 	}
@@ -139,7 +139,7 @@ static int find_stage(struct msb_store *store, const struct ref *ref, struct msb
 	return r;
 }
 
-static int find_image(struct msb_store *store, const char *name, struct msb_place *ret,
+static int find_image(struct msb_store *store, const char *name, struct ref_place *ret,
 		      struct msb_error *err)
 {
 	struct msb_image *image;
@@ -147,14 +147,14 @@ static int find_image(struct msb_store *store, const char *name, struct msb_plac
 
 	if (r < 0)
 		return r;
-	*ret = (struct msb_place){.tree = image->tree};
+	*ret = (struct ref_place){.tree = image->tree};
 	msb_images_free(image, 1);
 	return 0;
 }
 
 /* The last step that has a tree and stands on that line; *ret stays as it is without one. */
 static int find_line_in(struct msb_store *store, const struct msb_stage *stage, long line,
-			struct msb_place *ret, struct msb_error *err)
+			struct ref_place *ret, struct msb_error *err)
 {
 	struct msb_step *steps;
 	size_t count;
@@ -164,7 +164,7 @@ static int find_line_in(struct msb_store *store, const struct msb_stage *stage, 
 		return r;
 	for (size_t i = 0; i < count; i++)
 		if (steps[i].has_tree && steps[i].line <= line && line <= steps[i].end_line)
-			*ret = (struct msb_place){steps[i].tree, stage->build, stage->index,
+			*ret = (struct ref_place){steps[i].tree, stage->build, stage->index,
 						  steps[i].number};
 	msb_steps_free(steps, count);
 	return 0;
@@ -172,7 +172,7 @@ static int find_line_in(struct msb_store *store, const struct msb_stage *stage, 
 
 /* "Dockerfile:17" where the newest build's file has that name; -ENOENT without a sentence for
  * everything else. */
-static int find_line(struct msb_store *store, const char *text, struct msb_place *ret,
+static int find_line(struct msb_store *store, const char *text, struct ref_place *ret,
 		     struct msb_error *err)
 {
 	const char *colon = strrchr(text, ':');
@@ -198,7 +198,7 @@ static int find_line(struct msb_store *store, const char *text, struct msb_place
 		r = msb_records_stages(store, newest, &stages, &count, err);
 	if (r < 0)
 		return r;
-	*ret = (struct msb_place){0};
+	*ret = (struct ref_place){0};
 	for (size_t i = 0; r >= 0 && i < count; i++)
 		r = find_line_in(store, &stages[i], line, ret, err);
 	msb_stages_free(stages, count);
@@ -209,7 +209,7 @@ static int find_line(struct msb_store *store, const char *text, struct msb_place
 	return r;
 }
 
-int find_place(struct msb_store *store, const char *text, struct msb_place *ret,
+int find_place(struct msb_store *store, const char *text, struct ref_place *ret,
 	       struct msb_error *err)
 {
 	struct msb_error said = {0};
@@ -225,7 +225,7 @@ int find_place(struct msb_store *store, const char *text, struct msb_place *ret,
 			return msb_error_say(err, EINVAL, "'%s' is not a digest", text + 5);
 		if (msb_store_locate(store, &digest, &location, NULL) < 0)
 			return msb_error_say(err, ENOENT, "'%s' is not in the store", text);
-		*ret = (struct msb_place){.tree = digest};
+		*ret = (struct ref_place){.tree = digest};
 		return 0;
 	}
 	if (parse_ref(text, &ref)) {
@@ -256,7 +256,7 @@ int find_place(struct msb_store *store, const char *text, struct msb_place *ret,
 int find_steps(struct msb_store *store, const char *ref, struct steps_ref *ret,
 	       struct msb_error *err)
 {
-	struct msb_place place;
+	struct ref_place place;
 	struct msb_build *build;
 	long id = 0;
 	int r = ref ? find_place(store, ref, &place, err) : -ENOENT;

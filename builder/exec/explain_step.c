@@ -2,119 +2,18 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 #include <msb/tree.h>
 #include <msb/tree_diff.h>
 
+#include "earlier_step.h"
 #include "explain_step.h"
 #include "internal.h"
 
 enum {
-	BUILDS_MAX = 32,         /* looked back at */
 	FILES_MAX = 10,          /* named one by one */
 	DIFFERENCES_MAX = 20000, /* looked at */
 };
-
-/* --- The earlier step --- */
-
-/* Steps of one stage of one build, and the one of them that is meant. */
-struct candidate {
-	struct msb_step *steps;
-	size_t count;
-	const struct msb_step *step; /* NULL: none */
-	int score;
-};
-
-static void candidate_done(struct candidate *candidate)
-{
-	msb_steps_free(candidate->steps, candidate->count);
-}
-
-enum { SAME_NUMBER = 1, SAME_STAGE = 2, SAME_TEXT = 4, SAME_KEY = 8 };
-
-static bool is_same_instruction(const char *a, const char *b)
-{
-	size_t length = strcspn(a, " \t");
-
-	return length == strcspn(b, " \t") && strncasecmp(a, b, length) == 0;
-}
-
-/* How well an earlier step does for comparing; 0: not at all. */
-static int score(const struct msb_step *step, const struct msb_step *earlier, bool same_stage)
-{
-	bool same_text = strcmp(step->text, earlier->text) == 0;
-
-	if (!earlier->definition || !*earlier->definition ||
-	    !is_same_instruction(step->text, earlier->text))
-		return 0;
-	if (!same_text && !(same_stage && earlier->number == step->number))
-		return 0;
-	return (earlier->number == step->number ? SAME_NUMBER : 0) | (same_stage ? SAME_STAGE : 0) |
-	       (same_text ? SAME_TEXT : 0) |
-	       (msb_digest_equal(&earlier->key, &step->key) ? SAME_KEY : 0);
-}
-
-static bool is_labelled(const struct msb_stage *stage, const char *label)
-{
-	char index[32];
-
-	snprintf(index, sizeof(index), "%zu", stage->index);
-	return strcasecmp(stage->name ? stage->name : index, label) == 0;
-}
-
-/* Puts the best step of the stage into best, if it is better. */
-static int look_into(struct msb_store *store, const struct msb_stage *stage,
-		     const struct msb_step *step, const char *label, struct candidate *best,
-		     struct msb_error *err)
-{
-	bool same_stage = is_labelled(stage, label);
-	__attribute__((cleanup(candidate_done))) struct candidate own = {0};
-	int r = msb_records_steps(store, stage->build, stage->index, &own.steps, &own.count, err);
-
-	if (r < 0) {
-		own = (struct candidate){0};
-		return r;
-	}
-	for (size_t i = 0; i < own.count; i++) {
-		int found = score(step, &own.steps[i], same_stage);
-
-		if (found > own.score) {
-			own.score = found;
-			own.step = &own.steps[i];
-		}
-	}
-	if (own.score > best->score) {
-		struct candidate worse = *best;
-
-		*best = own;
-		own = worse;
-	}
-	return 0;
-}
-
-/* The newest earlier build that has the same instruction in a stage of that name does best. */
-static int find_earlier(struct msb_store *store, const struct msb_step *step, const char *label,
-			struct candidate *best, struct msb_error *err)
-{
-	int64_t oldest = step->build > BUILDS_MAX ? step->build - BUILDS_MAX : 1;
-	int r = 0;
-
-	for (int64_t build = step->build - 1; r >= 0 && build >= oldest; build--) {
-		struct msb_stage *stages;
-		size_t count;
-
-		if ((best->score & SAME_TEXT) && (best->score & SAME_STAGE))
-			break;
-		r = msb_records_stages(store, build, &stages, &count, err);
-		if (r < 0)
-			return r;
-		for (size_t i = 0; r >= 0 && i < count; i++)
-			r = look_into(store, &stages[i], step, label, best, err);
-		msb_stages_free(stages, count);
-	}
-	return r;
-}
 
 /* --- What differs in trees --- */
 
@@ -211,11 +110,62 @@ static bool is_made_by(struct msb_store *store, const struct msb_digest *before,
 	return made;
 }
 
+/* "content", "mode 0644 -> 0600, owner 0:0 -> 1:2": in what two entries differ. */
+static void put_changes(struct buffer *out, const struct msb_entry *a, const struct msb_entry *b)
+{
+	size_t begin = out->size;
+	bool file = a->type == MSB_FILE && b->type == MSB_FILE;
+
+	if (a->type != b->type) {
+		buffer_string(out, "another kind of file");
+		return;
+	}
+	if (file && !msb_digest_equal(&a->digest, &b->digest))
+		buffer_string(out, "content, ");
+	if (a->type == MSB_SYMLINK &&
+	    (a->size != b->size || memcmp(a->target, b->target, a->size) != 0))
+		buffer_printf(out, "target %.*s -> %.*s, ", (int)a->size, a->target, (int)b->size,
+			      b->target);
+	if (a->mode != b->mode)
+		buffer_printf(out, "mode %04o -> %04o, ", a->mode, b->mode);
+	if (a->uid != b->uid || a->gid != b->gid)
+		buffer_printf(out, "owner %u:%u -> %u:%u, ", a->uid, a->gid, b->uid, b->gid);
+	if (a->xattrs_size != b->xattrs_size ||
+	    (a->xattrs_size > 0 && memcmp(a->xattrs, b->xattrs, a->xattrs_size) != 0))
+		buffer_string(out, "extended attributes, ");
+	if (out->size == begin)
+		buffer_string(out, "device, ");
+	if (buffer_ok(out))
+		out->size -= 2;
+}
+
+/* "/w/a differs: content", with the digests beside it; "/w/b is new". */
+static int add_entry(struct explanations *list, const struct msb_difference *difference)
+{
+	const struct msb_entry *a = difference->before, *b = difference->after;
+	bool file = a && b && a->type == MSB_FILE && b->type == MSB_FILE &&
+		    !msb_digest_equal(&a->digest, &b->digest);
+	char before[MSB_DIGEST_TEXT], after[MSB_DIGEST_TEXT];
+	autobuffer out = {0};
+	autofree char *text = NULL;
+
+	buffer_string(&out, difference->path);
+	if (difference->change == MSB_CHANGED) {
+		buffer_string(&out, " differs: ");
+		put_changes(&out, a, b);
+	} else {
+		buffer_string(&out, difference->change == MSB_ADDED ? " is new" : " is gone");
+	}
+	text = buffer_text(&out);
+	if (!text)
+		return -ENOMEM;
+	return explain_add(list, "content", file ? msb_digest_format(&a->digest, before) : NULL,
+			   file ? msb_digest_format(&b->digest, after) : NULL, "%s", text);
+}
+
 static int explain_entry(void *context, const struct msb_difference *difference,
 			 struct msb_error *err)
 {
-	static const char *const words[] = {
-		[MSB_ADDED] = "is new", [MSB_REMOVED] = "is gone", [MSB_CHANGED] = "differs"};
 	struct content *content = context;
 	bool made = false;
 
@@ -234,10 +184,7 @@ static int explain_entry(void *context, const struct msb_difference *difference,
 		return 0;
 	}
 	content->told++;
-	return explain_add(content->ret, "content", NULL, NULL, "%s %s", difference->path,
-			   words[difference->change]) < 0
-		       ? msb_error_memory(err)
-		       : 0;
+	return add_entry(content->ret, difference) < 0 ? msb_error_memory(err) : 0;
 }
 
 /* Which files the two steps made differently; nothing is told where that cannot be seen. */
@@ -338,15 +285,15 @@ static int explain_pair(struct msb_store *store, const struct candidate *now,
 int explain_step(struct msb_store *store, const struct msb_step *step, const char *stage,
 		 int64_t *ret_build, struct explanations *ret, struct msb_error *err)
 {
-	__attribute__((cleanup(candidate_done))) struct candidate then = {0};
-	__attribute__((cleanup(candidate_done))) struct candidate now = {0};
+	autocandidate then = {0};
+	autocandidate now = {0};
 	const struct msb_digest none = {0};
 	int r;
 
 	*ret_build = 0;
 	if (msb_digest_equal(&step->key, &none))
 		return 0;
-	r = find_earlier(store, step, stage, &then, err);
+	r = candidate_find(store, step, stage, &then, err);
 	*ret_build = then.step ? then.step->build : 0;
 	if (r < 0)
 		return r;

@@ -22,6 +22,7 @@ enum form {
 	VALUE,  /* one of it: changed from … to … */
 	NAMED,  /* NAME=VALUE, told apart by NAME */
 	DIGEST, /* stands for something: only that it differs */
+	MOUNT,  /* "/target DIGEST", what is mounted there; or the words of a mount, a VALUE */
 	SILENT, /* part of the definition, but never a cause */
 };
 
@@ -37,7 +38,7 @@ static const struct row {
 	{"user", "the user", VALUE},
 	{"directory", "the working directory", VALUE},
 	{"script", "the script", DIGEST},
-	{"mount", "what is mounted", DIGEST},
+	{"mount", "a mount", MOUNT},
 	{"network", "the network", VALUE},
 	{"insecure", "--security", VALUE},
 	{"from", "the kind of source", VALUE},
@@ -120,6 +121,16 @@ static void put_value(struct buffer *out, const char *value)
 	buffer_string(out, shown < length ? "\xe2\x80\xa6'" : "'");
 }
 
+/* How much of a value says whose it is; 0: nothing does. */
+static size_t name_length(const struct row *row, const char *value)
+{
+	const char *blank = strrchr(value, ' ');
+
+	if (row && row->form == NAMED)
+		return strcspn(value, "=");
+	return row && row->form == MOUNT && value[0] == '/' && blank ? (size_t)(blank - value) : 0;
+}
+
 /* "variable PATH": what a NAMED value is called; an ARG that is in effect is an argument. */
 static void put_subject(struct buffer *out, const struct sides *sides, const struct row *row,
 			const char *component, const char *value)
@@ -130,6 +141,10 @@ static void put_subject(struct buffer *out, const struct sides *sides, const str
 
 	if (!row) {
 		buffer_printf(out, "--%s", component);
+		return;
+	}
+	if (row->form == MOUNT && value[0] == '/') {
+		buffer_printf(out, "what is mounted on %.*s", (int)name_length(row, value), value);
 		return;
 	}
 	if (row->form != NAMED) {
@@ -150,6 +165,19 @@ static const char *value_of(const struct row *row, const char *value)
 	return equals ? equals + 1 : value;
 }
 
+static bool is_digest(const struct row *row, const char *value)
+{
+	return row && (row->form == DIGEST || (row->form == MOUNT && value[0] == '/'));
+}
+
+static bool is_told(const struct explanations *list, const char *component)
+{
+	for (size_t i = 0; i < list->count; i++)
+		if (strcmp(list->items[i].component, component) == 0)
+			return true;
+	return false;
+}
+
 /* Either may be NULL: an addition or a removal. */
 static int tell(struct sides *sides, const char *component, const char *before, const char *after)
 {
@@ -158,8 +186,11 @@ static int tell(struct sides *sides, const char *component, const char *before, 
 	autobuffer out = {0};
 	autofree char *text = NULL;
 
+	/* The number follows from the name. */
+	if (strcmp(component, "owner") == 0 && is_told(sides->list, "chown"))
+		return 0;
 	put_subject(&out, sides, row, component, after ? after : before);
-	if (row && row->form == DIGEST) {
+	if (is_digest(row, after ? after : before)) {
 		buffer_string(&out, old && new ? " differs" : new ? " is new" : " is gone");
 	} else if (old && new) {
 		buffer_string(&out, " changed from ");
@@ -183,10 +214,10 @@ static bool is_same(const struct component *a, const struct component *b)
 static bool is_counterpart(const struct component *a, const struct component *b)
 {
 	const struct row *row = find_row(a->name);
-	size_t name = strcspn(a->value, "=");
+	size_t name = name_length(row, a->value);
 
-	return strcmp(a->name, b->name) == 0 &&
-	       (!row || row->form != NAMED || strncmp(a->value, b->value, name + 1) == 0);
+	return strcmp(a->name, b->name) == 0 && name == name_length(row, b->value) &&
+	       strncmp(a->value, b->value, name) == 0;
 }
 
 /* The first component of before that is not spoken of and fits; before.count without one. */

@@ -232,12 +232,6 @@ int msb_logout(const char *server, bool *ret_known, struct msb_error *err);
  * has that name. "Dockerfile:17" is the state of the newest build after the instruction on that
  * line.
  */
-struct msb_place {
-	struct msb_digest tree;
-	int64_t build; /* 0: an image or a bare tree */
-	size_t stage, step;
-};
-int msb_find(const char *root, const char *ref, struct msb_place *ret, struct msb_error *err);
 
 /* before and after: REFs, or "dir:PATH", a directory on disk. An entry of the latter has no digest
  * where no content had to be read, and hard links in it do not count. */

@@ -141,7 +141,9 @@ a_step_tells_what_it_did() {
 	local step=$mount/builds/latest/stages/build/steps/2
 	[ "$(cat "$step/instruction")" = 'COPY . /' ] && [ "$(cat "$step/log")" = 'said by 0/2' ] &&
 		python3 -m json.tool <"$step/config.json" >/dev/null &&
-		grep -qx 'A /many/file 7' "$step/changes" && grep -qx 'D /only-here' "$step/changes" &&
+		grep -qx $'A /many/file 7\t[0-9]*' "$step/changes" &&
+		grep -qx $'D /only-here\t[0-9]*' "$step/changes" &&
+		cmp -s "$step/output" "$step/log" &&
 		same_as "$source" "$step/rootfs" && same_as "$source" "$step/../../rootfs"
 }
 

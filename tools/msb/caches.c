@@ -60,31 +60,20 @@ int run_cache_ls(struct session *session, int argc, char **argv)
 			       &err);
 }
 
-static error_t parse_rm(int key, char *arg, struct argp_state *state)
-{
-	(void)arg;
-	switch (key) {
-	case ARGP_KEY_ARGS:
-		operands_take(state, state->input);
-		return 0;
-	case ARGP_KEY_END:
-		operands_check(state, state->input, 1, 0, "the ID of a cache");
-		return 0;
-	default:
-		return ARGP_ERR_UNKNOWN;
-	}
-}
-
 int run_cache_rm(struct session *session, int argc, char **argv)
 {
-	static const struct argp argp = {
-		NULL, parse_rm, "ID...",
+	static const struct plain_command command = {
+		NULL,
+		"ID...",
 		"Remove the directories of RUN --mount=type=cache with these IDs. The steps that "
-		"used them stay in the step cache."};
+		"used them stay in the step cache.",
+		1,
+		0,
+		"the ID of a cache"};
 	autowords operands = {0};
 	int status;
 
-	if (command_parse(session, &argp, argc, argv, &operands))
+	if (plain_parse(session, &command, argc, argv, &operands))
 		return STATUS_FAILED;
 	status = STATUS_DONE;
 	for (size_t i = 0; i < operands.count; i++) {

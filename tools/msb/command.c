@@ -98,6 +98,41 @@ void operands_check(struct argp_state *state, const struct words *operands, size
 		argp_error(state, "one operand too many: '%s'", operands->items[max]);
 }
 
+struct plain_parsing {
+	const struct plain_command *command;
+	struct words *operands;
+};
+
+static error_t parse_plain(int key, char *arg, struct argp_state *state)
+{
+	const struct plain_parsing *parsing = state->input;
+	const struct plain_command *command = parsing->command;
+
+	(void)arg;
+	switch (key) {
+	case ARGP_KEY_ARGS:
+		operands_take(state, parsing->operands);
+		return 0;
+	case ARGP_KEY_END:
+		operands_check(state, parsing->operands, command->min, command->max, command->what);
+		return 0;
+	default:
+		for (size_t i = 0; command->options && command->options[i].name; i++)
+			if (command->options[i].key == key)
+				return 0;
+		return ARGP_ERR_UNKNOWN;
+	}
+}
+
+int plain_parse(struct session *session, const struct plain_command *command, int argc, char **argv,
+		struct words *ret)
+{
+	const struct argp argp = {command->options, parse_plain, command->usage, command->about};
+	struct plain_parsing parsing = {command, ret};
+
+	return command_parse(session, &argp, argc, argv, &parsing);
+}
+
 int fail(const struct msb_error *err)
 {
 	const char *raw = err->text[0] ? err->text : strerror(-err->code);

@@ -60,6 +60,17 @@ void operands_take(struct argp_state *state, struct words *ret);
 void operands_check(struct argp_state *state, const struct words *operands, size_t min, size_t max,
 		    const char *what);
 
+/* A command that takes operands alone. Its options, which may be NULL, are known to docker and say
+ * what is so here anyway: they are accepted. */
+struct plain_command {
+	const struct argp_option *options;
+	const char *usage, *about;
+	size_t min, max;  /* as of operands_check() */
+	const char *what; /* names an operand that is missing */
+};
+int plain_parse(struct session *session, const struct plain_command *command, int argc, char **argv,
+		struct words *ret);
+
 /* Says "msb: sentence" and returns STATUS_FAILED. */
 int fail(const struct msb_error *err);
 /* The same for a sentence of the command's own. */

@@ -130,32 +130,17 @@ void help_family(FILE *out, const char *family)
 	fprintf(out, "\n'msb %s COMMAND --help' tells more about a command.\n", family);
 }
 
-static error_t parse_help(int key, char *arg, struct argp_state *state)
-{
-	(void)arg;
-	switch (key) {
-	case ARGP_KEY_ARGS:
-		operands_take(state, state->input);
-		return 0;
-	case ARGP_KEY_END:
-		operands_check(state, state->input, 0, 2, "a command");
-		return 0;
-	default:
-		return ARGP_ERR_UNKNOWN;
-	}
-}
-
 int run_help(struct session *session, int argc, char **argv)
 {
-	static const struct argp argp = {NULL, parse_help, "[COMMAND]",
-					 "Show all commands, or all about one."};
+	static const struct plain_command plain = {
+		NULL, "[COMMAND]", "Show all commands, or all about one.", 0, 2, "a command"};
 	autowords operands = {0};
 	char option[] = "--help";
 	char program[160], word[128];
 	char *words[] = {program, option, NULL};
 	const struct command *command;
 
-	if (command_parse(session, &argp, argc, argv, &operands))
+	if (plain_parse(session, &plain, argc, argv, &operands))
 		return STATUS_FAILED;
 	if (operands.count == 0) {
 		help_all(stdout);

@@ -162,32 +162,21 @@ int run_login(struct session *session, int argc, char **argv)
 	return status;
 }
 
-static error_t parse_logout(int key, char *arg, struct argp_state *state)
-{
-	(void)arg;
-	switch (key) {
-	case ARGP_KEY_ARGS:
-		operands_take(state, state->input);
-		return 0;
-	case ARGP_KEY_END:
-		operands_check(state, state->input, 0, 1, "a registry");
-		return 0;
-	default:
-		return ARGP_ERR_UNKNOWN;
-	}
-}
-
 int run_logout(struct session *session, int argc, char **argv)
 {
-	static const struct argp argp = {NULL, parse_logout, "[REGISTRY]",
-					 "Forget the password for a registry, Docker Hub without "
-					 "a name."};
+	static const struct plain_command command = {
+		NULL,
+		"[REGISTRY]",
+		"Forget the password for a registry, Docker Hub without a name.",
+		0,
+		1,
+		"a registry"};
 	autowords operands = {0};
 	struct msb_error err = {0};
 	const char *server;
 	bool known;
 
-	if (command_parse(session, &argp, argc, argv, &operands))
+	if (plain_parse(session, &command, argc, argv, &operands))
 		return STATUS_FAILED;
 	server = operands.count ? operands.items[0] : NULL;
 	if (msb_logout(server, &known, &err) < 0)

@@ -12,23 +12,6 @@
 
 /* --- cp --------------------------------------------------------------------------------- */
 
-static error_t parse_cp(int key, char *arg, struct argp_state *state)
-{
-	(void)arg;
-	switch (key) {
-	case 'a':
-		return 0; /* always */
-	case ARGP_KEY_ARGS:
-		operands_take(state, state->input);
-		return 0;
-	case ARGP_KEY_END:
-		operands_check(state, state->input, 2, 2, "REF:PATH or its destination");
-		return 0;
-	default:
-		return ARGP_ERR_UNKNOWN;
-	}
-}
-
 /* No reference has ":/" in it, but nearly every path begins with "/": "image:node:alpine:/etc". */
 static int split_source(const char *source, char **ret_ref, char **ret_path, struct msb_error *err)
 {
@@ -53,17 +36,21 @@ int run_cp(struct session *session, int argc, char **argv)
 		{"archive", 'a', NULL, 0, "With owners, modes and times: always so"},
 		{0},
 	};
-	static const struct argp argp = {
-		options, parse_cp, "REF:PATH DEST",
+	static const struct plain_command command = {
+		options,
+		"REF:PATH DEST",
 		"Copy a file or directory out of a tree, as cp -a does. DEST - writes a tar "
-		"archive to standard output."};
+		"archive to standard output.",
+		2,
+		2,
+		"REF:PATH or its destination"};
 	autowords operands = {0};
 	autofree char *ref = NULL, *path = NULL;
 	struct msb_error err = {0};
 	const char *destination;
 	int r;
 
-	if (command_parse(session, &argp, argc, argv, &operands))
+	if (plain_parse(session, &command, argc, argv, &operands))
 		return STATUS_FAILED;
 	destination = operands.items[1];
 	if (strcmp(destination, "-") == 0 && text_stdout_is_terminal())
