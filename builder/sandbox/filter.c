@@ -41,6 +41,23 @@ void sandbox_filter_free(struct sandbox_filter *filter)
 	free(filter);
 }
 
+/* How profiles name a machine. "" for one that they have no name for. */
+static const char *machine_of(const char *architecture)
+{
+	static const char *const names[][2] = {
+		{"amd64", "SCMP_ARCH_X86_64"},        {"386", "SCMP_ARCH_X86"},
+		{"arm64", "SCMP_ARCH_AARCH64"},       {"arm", "SCMP_ARCH_ARM"},
+		{"riscv64", "SCMP_ARCH_RISCV64"},     {"ppc64le", "SCMP_ARCH_PPC64LE"},
+		{"s390x", "SCMP_ARCH_S390X"},         {"mips64le", "SCMP_ARCH_MIPSEL64"},
+		{"loong64", "SCMP_ARCH_LOONGARCH64"},
+	};
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++)
+		if (strcmp(names[i][0], architecture) == 0)
+			return names[i][1];
+	return "";
+}
+
 /* What decides the result: a filter that was kept under this name is this one. */
 static int name_of(const struct buffer *profile, const struct filter_setting *setting, char ret[80],
 		   struct msb_error *err)
@@ -53,8 +70,8 @@ static int name_of(const struct buffer *profile, const struct filter_setting *se
 
 	if (uname(&host) < 0)
 		return msb_error_set(err, errno, "ask for the kernel's name");
-	buffer_printf(&all, "filter 1\n%s\n%s\n%s\n%s\n", setting->architecture, host.release,
-		      filter_compiler(), capabilities ? capabilities : "");
+	buffer_printf(&all, "filter 1\n%s\n%s\n%s\n", setting->architecture, host.release,
+		      capabilities ? capabilities : "");
 	buffer_append(&all, profile->bytes, profile->size);
 	if (!capabilities || !buffer_ok(&all))
 		return msb_error_memory(err);
@@ -136,7 +153,9 @@ int sandbox_filter_open(const char *profile, int kept, struct sandbox_filter **r
 {
 	AUTO(sandbox_filter_freep) struct sandbox_filter *filter = calloc(1, sizeof(*filter));
 	json_auto_t *capabilities = bundle_capabilities(false);
-	const struct filter_setting setting = {emulator_own_architecture(), capabilities};
+	const struct filter_setting setting = {.architecture = emulator_own_architecture(),
+					       .machine = machine_of(emulator_own_architecture()),
+					       .capabilities = capabilities};
 	autobuffer text = {0};
 	char name[80];
 	int r;

@@ -12,6 +12,7 @@
 
 struct filter_setting {
 	const char *architecture;   /* as Go has it: "amd64" */
+	const char *machine;        /* as profiles have it: "SCMP_ARCH_X86_64" */
 	const json_t *capabilities; /* of the command: "CAP_CHOWN"… */
 };
 
@@ -23,10 +24,5 @@ int filter_translate(const json_t *profile, const struct filter_setting *setting
 /* The program (BPF, struct sock_filter) of a linux.seccomp. -EINVAL names what nobody knows; calls
  * that this machine does not have are left out. */
 int filter_compile(const json_t *filter, struct buffer *ret, struct msb_error *err);
-
-/* True for this machine's own: "SCMP_ARCH_X86_64". */
-bool filter_is_native(const char *architecture);
-/* Of the library that compiles: "2.5.4". Constant. */
-const char *filter_compiler(void);
 
 #endif

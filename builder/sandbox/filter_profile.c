@@ -106,7 +106,7 @@ static json_t *make_rule(const json_t *rule)
 }
 
 /* Of a map the native one with those that its kernel runs as well. */
-static json_t *make_architectures(const json_t *profile)
+static json_t *make_architectures(const json_t *profile, const char *machine)
 {
 	const json_t *entry, *map = json_object_get(profile, "archMap");
 	json_t *list = json_array();
@@ -116,7 +116,7 @@ static json_t *make_architectures(const json_t *profile)
 	{
 		const char *name = json_string_value(json_object_get(entry, "architecture"));
 
-		if (!name || !filter_is_native(name))
+		if (!name || strcmp(name, machine) != 0)
 			continue;
 		json_array_append_new(list, json_string(name));
 		json_array_extend(list, json_object_get(entry, "subArchitectures"));
@@ -140,7 +140,7 @@ int filter_translate(const json_t *profile, const struct filter_setting *setting
 	copy(made, profile, "defaultErrnoRet");
 	if (!json_is_string(json_object_get(made, "defaultAction")) || !json_is_array(rules))
 		return msb_error_say(err, EINVAL, "it has no 'defaultAction' or no 'syscalls'");
-	json_object_set_new(made, "architectures", make_architectures(profile));
+	json_object_set_new(made, "architectures", make_architectures(profile, setting->machine));
 	json_array_foreach(rules, i, rule)
 	{
 		if (!rule_counts(rule, setting))

@@ -11,12 +11,11 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include <seccomp.h>
-
 #include <msb/cleanup.h>
 
 #include "filter.h"
 #include "io.h"
+#include "libseccomp.h"
 
 #define MAX_PROGRAM  (1u << 20)
 #define MAX_ARGS     6
@@ -25,7 +24,7 @@
 static void filter_release(scmp_filter_ctx *context)
 {
 	if (*context)
-		seccomp_release(*context);
+		libseccomp.release(*context);
 }
 
 struct word {
@@ -93,21 +92,7 @@ static uint32_t find_architecture(const char *name)
 	for (name += strlen(prefix); *name && i + 1 < sizeof(lower); i++)
 		lower[i] = (char)tolower((unsigned char)*name++);
 	lower[i] = '\0';
-	return *name ? 0 : seccomp_arch_resolve_name(lower);
-}
-
-bool filter_is_native(const char *architecture)
-{
-	return find_architecture(architecture) == seccomp_arch_native();
-}
-
-const char *filter_compiler(void)
-{
-	static char text[32];
-	const struct scmp_version *version = seccomp_version();
-
-	snprintf(text, sizeof(text), "%u.%u.%u", version->major, version->minor, version->micro);
-	return text;
+	return *name ? 0 : libseccomp.arch_resolve_name(lower);
 }
 
 static int add_architectures(scmp_filter_ctx context, const json_t *names, struct msb_error *err)
@@ -119,7 +104,7 @@ static int add_architectures(scmp_filter_ctx context, const json_t *names, struc
 	{
 		const char *text = json_string_value(name);
 		uint32_t token = text ? find_architecture(text) : 0;
-		int r = token ? seccomp_arch_add(context, token) : -EINVAL;
+		int r = token ? libseccomp.arch_add(context, token) : -EINVAL;
 
 		if (r < 0 && r != -EEXIST)
 			return msb_error_say(err, EINVAL, "unknown architecture '%s'",
@@ -175,9 +160,9 @@ static int add_call(scmp_filter_ctx context, uint32_t action, int number,
 	int r = 0;
 
 	if (!compares_one_twice(arguments, count))
-		return seccomp_rule_add_array(context, action, number, count, arguments);
+		return libseccomp.rule_add_array(context, action, number, count, arguments);
 	for (unsigned i = 0; r >= 0 && i < count; i++)
-		r = seccomp_rule_add_array(context, action, number, 1, &arguments[i]);
+		r = libseccomp.rule_add_array(context, action, number, 1, &arguments[i]);
 	return r;
 }
 
@@ -199,7 +184,7 @@ static int add_rule(scmp_filter_ctx context, uint32_t otherwise, const json_t *r
 	json_array_foreach(json_object_get(rule, "names"), i, name)
 	{
 		const char *text = json_string_value(name);
-		int number = text ? seccomp_syscall_resolve_name(text) : __NR_SCMP_ERROR;
+		int number = text ? libseccomp.syscall_resolve_name(text) : __NR_SCMP_ERROR;
 
 		if (number == __NR_SCMP_ERROR)
 			continue;
@@ -213,7 +198,7 @@ static int add_rule(scmp_filter_ctx context, uint32_t otherwise, const json_t *r
 static int export(scmp_filter_ctx context, struct buffer *ret, struct msb_error *err)
 {
 	autoclose int fd = memfd_create("filter", MFD_CLOEXEC);
-	int r = fd < 0 ? -errno : seccomp_export_bpf(context, fd);
+	int r = fd < 0 ? -errno : libseccomp.export_bpf(context, fd);
 
 	if (r >= 0 && lseek(fd, 0, SEEK_SET) < 0)
 		r = -errno;
@@ -242,10 +227,13 @@ int filter_compile(const json_t *filter, struct buffer *ret, struct msb_error *e
 
 	if (r < 0)
 		return r;
-	context = seccomp_init(otherwise);
+	r = libseccomp_load(err);
+	if (r < 0)
+		return r;
+	context = libseccomp.init(otherwise);
 	if (!context)
 		return msb_error_memory(err);
-	seccomp_attr_set(context, SCMP_FLTATR_CTL_OPTIMIZE, 2);
+	libseccomp.attr_set(context, SCMP_FLTATR_CTL_OPTIMIZE, 2);
 	r = add_architectures(context, json_object_get(filter, "architectures"), err);
 	json_array_foreach(json_object_get(filter, "syscalls"), i, rule)
 	{
