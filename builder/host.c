@@ -49,10 +49,10 @@ static void look_at_store(const char *root, struct msb_host_fact *fact)
 int msb_host_facts(const char *root, struct msb_host_fact **ret, size_t *ret_count,
 		   struct msb_error *err)
 {
-	struct msb_host_fact *facts = calloc(8, sizeof(*facts));
+	struct msb_host_fact *facts = calloc(9, sizeof(*facts));
 	struct msb_error error = {0};
 	struct utsname host;
-	const char *runtime;
+	const char *runtime, *profile;
 	size_t n = 0;
 	bool good;
 
@@ -75,6 +75,11 @@ int msb_host_facts(const char *root, struct msb_host_fact **ret, size_t *ret_cou
 	    : good         ? "an ordinary user, with newuidmap and fusermount3"
 			   : "an ordinary user needs newuidmap and fusermount3 (apt install uidmap "
 			     "fuse3)");
+	profile = sandbox_filter_default();
+	say(&facts[n++], "seccomp", profile != NULL,
+	    profile ? profile
+		    : "no profile of system calls, so RUN may make all of them (apt install "
+		      "golang-github-containers-common)");
 	*ret = facts;
 	*ret_count = n;
 	return 0;

@@ -8,8 +8,8 @@ set -euo pipefail
 build_packages=(
     gcc libc6-dev pkg-config meson ninja-build
     libfuse3-dev libarchive-dev libssl-dev libsqlite3-dev libjansson-dev libcurl4-openssl-dev
-    zlib1g-dev libisal-dev libzstd-dev libsubid-dev libcmocka-dev
-    fuse3 crun git openssh-client ca-certificates uidmap
+    libseccomp-dev zlib1g-dev libisal-dev libzstd-dev libsubid-dev libcmocka-dev
+    fuse3 crun golang-github-containers-common git openssh-client ca-certificates uidmap
     mmdebstrap busybox-static
 )
 # To run its tests besides.

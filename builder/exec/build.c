@@ -255,6 +255,8 @@ static int prepare(struct build *build, struct msb_error *err)
 		r = limits_parse(build->options->ulimits, build->options->shm_size, &build->limits,
 				 err);
 	if (r >= 0)
+		r = command_filter_init(&build->filter, build->options->security, err);
+	if (r >= 0)
 		r = annotations_parse(build->options->annotations, &build->annotations, err);
 	if (r >= 0)
 		r = agents_open(build->options->agents, store_writer_scratch_path(build->writer),
@@ -321,6 +323,7 @@ void build_done(struct build *build)
 	outputs_done(&build->outputs);
 	shared_caches_done(&build->shared);
 	limits_done(&build->limits);
+	command_filter_done(&build->filter);
 	strlist_done(&build->annotations);
 	strlist_done(&build->tags);
 	agents_done(&build->agents);

@@ -14,6 +14,7 @@
 #include "base_images.h"
 #include "base_mount.h"
 #include "buffer.h"
+#include "command_filter.h"
 #include "context.h"
 #include "dockerfile.h"
 #include "epoch.h"
@@ -80,6 +81,7 @@ struct build {
 	struct lent lent;
 	const char *hostname; /* of the commands' machine; borrowed from build_args */
 	struct buffer hosts;  /* their /etc/hosts */
+	struct command_filter filter;
 
 	pthread_mutex_t lock;
 	pthread_cond_t changed; /* a stage finished, or a place for a worker became free */

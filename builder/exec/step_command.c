@@ -48,6 +48,9 @@ static int run_command(struct step_run *run, const struct command_root *root,
 	command.hostname = run->build->hostname;
 	command.privileged = step->run.insecure;
 	command.stop_fd = run->build->stopped;
+	r = command_filter_get(&run->build->filter, run->build->store, &command.filter, err);
+	if (r < 0)
+		return r;
 	command.shm_size = run->build->limits.shm_size;
 	command.limits = run->build->limits.items;
 	command.limit_count = run->build->limits.count;

@@ -1,7 +1,6 @@
 /*
  * The bundle: config.json of OCI runtime-spec 1.0 for one command. What a command sees is what it
  * would see in Docker's default container, but for these:
- * - no seccomp profile, since none comes with the runtimes and one of our own would age;
  * - no resource limits but those that are asked for, and no cgroup: the host may not let us have
  *   either, and a build step has no use for them. So no cgroup holds back device nodes either: of a
  * command that root runs, CAP_MKNOD makes root of the host's devices. In a user namespace the
@@ -147,7 +146,7 @@ static json_t *list_of_options(const char *options)
 	return list;
 }
 
-static json_t *capability_set(bool privileged)
+json_t *bundle_capabilities(bool privileged)
 {
 	json_t *list = json_array();
 
@@ -164,7 +163,7 @@ static json_t *capability_set(bool privileged)
 /* As Docker: all a root command can have; a user's command can get them by sudo, but has none. */
 static json_t *make_capabilities(const struct sandbox_command *command)
 {
-	json_t *full = capability_set(command->privileged);
+	json_t *full = bundle_capabilities(command->privileged);
 	json_t *effective = command->uid == 0 ? json_incref(full) : json_array();
 
 	return json_pack("{s:o, s:o, s:o, s:[]}", "bounding", full, "permitted",
@@ -271,6 +270,11 @@ static json_t *make_mounts(const struct sandbox_command *command)
 	return list;
 }
 
+static bool is_filtered(const struct sandbox_command *command)
+{
+	return command->filter && !command->privileged;
+}
+
 static json_t *make_linux(const struct sandbox_command *command)
 {
 	static const char *const nothing[] = {NULL};
@@ -279,17 +283,27 @@ static json_t *make_linux(const struct sandbox_command *command)
 
 	if (command->own_network)
 		namespaces = append(namespaces, json_pack("{s:s}", "type", "network"));
-	return json_pack("{s:o, s:o, s:o}", "namespaces", namespaces, "maskedPaths",
+	return json_pack("{s:o, s:o, s:o, s:O*}", "namespaces", namespaces, "maskedPaths",
 			 list_of(command->privileged ? nothing : masked_paths), "readonlyPaths",
-			 list_of(command->privileged ? nothing : read_only_paths));
+			 list_of(command->privileged ? nothing : read_only_paths), "seccomp",
+			 is_filtered(command) ? command->filter->rules : NULL);
+}
+
+/* crun takes the program as it is instead of compiling the rules; whoever does not know the
+ * annotation has the rules. */
+static json_t *make_annotations(const struct sandbox_command *command)
+{
+	return json_pack("{s:s*}", "run.oci.seccomp_bpf_data",
+			 is_filtered(command) ? command->filter->program : NULL);
 }
 
 static json_t *make_document(const struct sandbox_command *command)
 {
-	return json_pack("{s:s, s:o, s:{s:s, s:b}, s:s, s:o, s:o}", "ociVersion", "1.0.0",
+	return json_pack("{s:s, s:o, s:{s:s, s:b}, s:s, s:o, s:o, s:o}", "ociVersion", "1.0.0",
 			 "process", make_process(command), "root", "path", command->root,
 			 "readonly", 0, "hostname", command->hostname, "mounts",
-			 make_mounts(command), "linux", make_linux(command));
+			 make_mounts(command), "linux", make_linux(command), "annotations",
+			 make_annotations(command));
 }
 
 /* JSON is UTF-8, and so is all that can be handed to a runtime. */

@@ -8,8 +8,8 @@
 #include <msb/cleanup.h>
 
 #include "buffer.h"
+#include "internal.h"
 #include "io.h"
-#include "sandbox.h"
 
 #define HEADER_SIZE 20 /* of an ELF file, up to the machine */
 #define HANDLER_MAX 4096
@@ -33,6 +33,18 @@ static const struct machine *find_machine(const char *architecture)
 		if (strcmp(machines[i].architecture, architecture) == 0)
 			return &machines[i];
 	return NULL;
+}
+
+const char *emulator_own_architecture(void)
+{
+	struct utsname host;
+
+	if (uname(&host) < 0)
+		return "";
+	for (size_t i = 0; i < sizeof(machines) / sizeof(*machines); i++)
+		if (strcmp(machines[i].kernel, host.machine) == 0)
+			return machines[i].architecture;
+	return "";
 }
 
 /* How a program of that machine begins (System V ABI, "ELF Header"). */

@@ -6,6 +6,8 @@
 #include <sys/types.h>
 #include <termios.h>
 
+#include <jansson.h>
+
 #include "buffer.h"
 #include "sandbox.h"
 
@@ -32,6 +34,17 @@ struct idmap {
 int idmap_prepare(struct idmap *ret, struct msb_error *err);
 int idmap_finish(struct idmap *idmap, struct msb_error *err);
 void idmap_done(struct idmap *idmap);
+
+struct sandbox_filter {
+	json_t *rules; /* linux.seccomp of OCI runtime-spec 1.0; owned, as is the next */
+	char *program; /* the same compiled (struct sock_filter), in base64 */
+};
+
+/* The names of those that a command has, as far as this process has them. Owned; NULL: memory. */
+json_t *bundle_capabilities(bool privileged);
+
+/* This machine's, in OCI's words; "" for one that nobody here knows. Constant. */
+const char *emulator_own_architecture(void);
 
 /* Writes config.json (OCI runtime-spec 1.0, config.md) into command->scratch. */
 int bundle_write(const struct sandbox_command *command, struct msb_error *err);

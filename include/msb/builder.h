@@ -45,6 +45,8 @@ struct msb_build_options {
 	const char *const *ulimits;     /* of RUN: "NAME=SOFT[:HARD]" */
 	const char *const *allowed;     /* "security.insecure", "network.host": what RUN may ask
 					   for; others mean nothing here */
+	const char *const *security;    /* of RUN: "seccomp=FILE", "seccomp=unconfined"; others
+					   mean nothing here */
 	const char *shm_size;           /* of RUN: "64m"; NULL: that */
 	const char *timestamp; /* seconds since 1970 that the images are made at; NULL: what
 				  SOURCE_DATE_EPOCH says, else now */

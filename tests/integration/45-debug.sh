@@ -128,6 +128,7 @@ press("stty size; tty\n")
 expect("33 77\r\n")
 expect("/dev/pts/0\r\n")
 set_size(40, 100)
+time.sleep(0.5)  # runc hears of it by a signal
 press("stty size\n")
 expect("40 100\r\n")
 press("trap 'echo caught-it' INT; echo re''ady; sleep 100; echo sl''ept\n")

@@ -37,6 +37,7 @@ enum {
 	KEY_ULIMIT,
 	KEY_SHM_SIZE,
 	KEY_ALLOW,
+	KEY_SECURITY,
 	KEY_CHECK,
 	KEY_CALL,
 	KEY_CACHE_FROM,
@@ -99,6 +100,9 @@ static const struct argp_option build_options[] = {
 	{"output-on-failure", KEY_OUTPUT_ON_FAILURE, "DIR[:PATH]", 0,
 	 "When a step fails, write its stage's files, or those at PATH, to directory DIR; may be "
 	 "given several times"},
+	{"security-opt", KEY_SECURITY, "seccomp=FILE", 0,
+	 "Which system calls RUN may make: a profile as docker has it, or unconfined (the host's "
+	 "profile)"},
 	{"shm-size", KEY_SHM_SIZE, "BYTES", 0, "Size of /dev/shm of RUN (64m)"},
 	{"ulimit", KEY_ULIMIT, "NAME=SOFT[:HARD]", 0, "A limit of RUN, not above the caller's own"},
 	{"jobs", KEY_JOBS, "N", 0, "Stages built at once (one a core)"},
@@ -122,7 +126,6 @@ static const struct argp_option build_options[] = {
 	SWITCH("disable-content-trust"),
 	ACCEPTED("debug", 'D', NULL),
 	ACCEPTED("isolation", KEY_ACCEPTED, "VALUE"),
-	ACCEPTED("security-opt", KEY_ACCEPTED, "VALUE"),
 	ACCEPTED("memory", 'm', "VALUE"),
 	ACCEPTED("memory-swap", KEY_ACCEPTED, "VALUE"),
 	ACCEPTED("cpu-shares", 'c', "VALUE"),
@@ -157,7 +160,7 @@ struct build {
 	struct msb_build_options options;
 	struct words tags, build_args, labels, no_cache_filter, operands;
 	struct words secrets, agents, hosts, outputs, targets, annotations, contexts, ulimits;
-	struct words allowed;
+	struct words allowed, security;
 	struct words failure_outputs;
 	struct words cache_from, cache_to;
 	enum progress_mode mode;
@@ -184,6 +187,7 @@ static void build_done(struct build *build)
 	words_done(&build->contexts);
 	words_done(&build->ulimits);
 	words_done(&build->allowed);
+	words_done(&build->security);
 }
 
 static enum progress_mode parse_progress(const char *how, struct argp_state *state)
@@ -311,6 +315,8 @@ static error_t parse_list(int key, char *arg, struct argp_state *state)
 		return words_add(&build->ulimits, arg) < 0 ? ENOMEM : 0;
 	case KEY_ALLOW:
 		return add_each(&build->allowed, arg);
+	case KEY_SECURITY:
+		return words_add(&build->security, arg) < 0 ? ENOMEM : 0;
 	case KEY_BUILD_CONTEXT:
 		return words_add(&build->contexts, arg) < 0 ? ENOMEM : 0;
 	case KEY_ANNOTATION:
@@ -437,6 +443,7 @@ int run_build(struct session *session, int argc, char **argv)
 		wanted.options.cache_from = wanted.cache_from.items;
 		wanted.options.cache_to = wanted.cache_to.items;
 		wanted.options.allowed = wanted.allowed.items;
+		wanted.options.security = wanted.security.items;
 		wanted.options.targets = wanted.targets.items;
 		wanted.options.annotations = wanted.annotations.items;
 		wanted.report.tags = &wanted.tags;
