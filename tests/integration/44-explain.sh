@@ -64,7 +64,7 @@ same "what is mounted on /one differs" "$(reasons 5)"
 it "names variables, commands, directories and the network"
 sed -i 's/E=x/E=y/' ctx/Dockerfile
 same "variable E changed from 'x' to 'y'" "$(reasons 5)"
-sed -i 's/echo [$]V/echo v$V/' ctx/Dockerfile
+sed -i "s/echo [\$]V/echo v\$V/" ctx/Dockerfile
 same "the command changed from 'echo \$V > /v' to 'echo v\$V > /v'" "$(reasons 6)"
 same "the network changed from 'default' to 'none'" "$(reasons 6 --network none)"
 

@@ -1,1 +1,2 @@
+#!/bin/bash
 mkdir empty; touch -d @1000000007 empty
