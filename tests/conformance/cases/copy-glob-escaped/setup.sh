@@ -1,2 +1,2 @@
 #!/bin/bash
-printf s >'st*r'; touch -d @1500000000 * .
+printf s >'st*r'; touch -d @1500000000 ./* .
