@@ -13,6 +13,7 @@
 #include "io.h"
 #include "live_log.h"
 #include "needs.h"
+#include "origin_age.h"
 #include "path.h"
 #include "platforms.h"
 #include "reference.h"
@@ -68,6 +69,19 @@ static int copy_list(const char *const *given, struct strlist *ret)
 	return r;
 }
 
+static int date_by_context(struct build *build, struct msb_error *err)
+{
+	AUTO(ignore_freep) struct ignore *ignore = NULL;
+	int64_t seconds = 0;
+	int r = build_read_ignore(build, &ignore, err);
+
+	if (r >= 0)
+		r = origin_age(&build->origin, ignore, build->store, &seconds, err);
+	if (r >= 0 && epoch_set_context(&build->build_args, seconds) < 0)
+		r = msb_error_memory(err);
+	return r;
+}
+
 int build_plan(struct build *build, struct msb_error *err)
 {
 	const struct msb_build_options *options = build->options;
@@ -89,7 +103,10 @@ int build_plan(struct build *build, struct msb_error *err)
 		.named = find_named,
 		.context = build,
 	};
-	r = epoch_find(options, &build->build_args, &build->epoch, err);
+	if (!options->timestamp && epoch_wants_context(&build->build_args))
+		r = date_by_context(build, err);
+	if (r >= 0)
+		r = epoch_find(options, &build->build_args, &build->epoch, err);
 	return r < 0 ? r : plan_make(&build->inputs, &build->plan, err);
 }
 

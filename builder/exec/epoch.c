@@ -1,6 +1,7 @@
 #include "epoch.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -23,6 +24,23 @@ static int parse(const char *what, const char *text, struct epoch *ret, struct m
 				     what, text);
 	*ret = (struct epoch){true, seconds * SECOND};
 	return 0;
+}
+
+bool epoch_wants_context(const struct strlist *args)
+{
+	const char *given = strlist_get_env(args, NAME);
+
+	if (!given)
+		given = getenv(NAME);
+	return given && strcmp(given, "context") == 0;
+}
+
+int epoch_set_context(struct strlist *args, int64_t seconds)
+{
+	char text[32];
+
+	snprintf(text, sizeof(text), "%lld", (long long)seconds);
+	return strlist_set_env(args, NAME, text);
 }
 
 int epoch_find(const struct msb_build_options *options, struct strlist *args, struct epoch *ret,

@@ -22,6 +22,10 @@ struct epoch {
 	int64_t ns; /* since 1970, whole seconds */
 };
 
+/* Is the context to say when it was? Then its age takes the place of the word, 0 or -ENOMEM. */
+bool epoch_wants_context(const struct strlist *args);
+int epoch_set_context(struct strlist *args, int64_t seconds);
+
 /* --timestamp, else SOURCE_DATE_EPOCH among the build arguments, else this process's own, which
  * is added to them so that an ARG sees it. -EINVAL for what is no number of seconds. */
 int epoch_find(const struct msb_build_options *options, struct strlist *args, struct epoch *ret,

@@ -213,6 +213,17 @@ static int check_commit(const struct git *git, struct msb_error *err)
 	return r;
 }
 
+static int read_time(const struct git *git, int64_t *ret, struct msb_error *err)
+{
+	static const char *const words[] = {"show", "--no-patch", "--format=%ct", "HEAD", NULL};
+	autofree char *seconds = NULL;
+	int r = run(git, words, &seconds, err);
+
+	if (r >= 0)
+		*ret = strtoll(seconds, NULL, 10);
+	return r;
+}
+
 static int check_out_submodules(const struct git *git, struct msb_error *err)
 {
 	static const char *const words[] = {"submodule",   "--quiet",   "update", "--init",
@@ -285,7 +296,7 @@ static int add_lent(struct git *git, const struct lent *lent, struct msb_error *
 }
 
 int git_check_out(const struct git_reference *reference, const char *directory, bool keep_git_dir,
-		  const struct lent *lent, struct msb_error *err)
+		  const struct lent *lent, int64_t *ret_made, struct msb_error *err)
 {
 	static const char *const init[] = {"init", "--quiet", "--template=", NULL};
 	struct git git = {.reference = reference, .directory = directory};
@@ -307,6 +318,8 @@ int git_check_out(const struct git_reference *reference, const char *directory, 
 	}
 	if (r >= 0)
 		r = check_commit(&git, err);
+	if (r >= 0)
+		r = read_time(&git, ret_made, err);
 	if (r >= 0)
 		r = check_out_submodules(&git, err);
 	if (r >= 0)

@@ -144,7 +144,7 @@ static int open_git(const char *text, const char *checksum, bool keep_git_dir,
 		return msb_error_memory(err);
 	if (reference.keep_git_dir >= 0)
 		keep_git_dir = reference.keep_git_dir;
-	r = git_check_out(&reference, whole, keep_git_dir, lent, err);
+	r = git_check_out(&reference, whole, keep_git_dir, lent, &ret->commit_time, err);
 	if (r < 0)
 		return r;
 	if (reference.directory) {

@@ -21,6 +21,7 @@ struct origin {
 	struct msb_digest tree; /* without directory */
 	bool is_dockerfile;     /* it was none but a Dockerfile: the tree is empty */
 	struct buffer dockerfile;
+	int64_t commit_time; /* of a repository, seconds since 1970; 0: it is none */
 
 	struct context *files; /* NULL: a tree, or not opened yet */
 };

@@ -86,3 +86,41 @@ it "refuses what is no time"
 refuses 1 "SOURCE_DATE_EPOCH: 'today' is no number" msb build -q --build-arg SOURCE_DATE_EPOCH=today ctx
 refuses 1 "timestamp: '-1' is no number" msb build -q --timestamp -1 ctx
 SOURCE_DATE_EPOCH='' msb build -q --target build ctx >out
+
+# says WORD…: the epoch that a build with these words finds, and that its image has.
+says() {
+    build_quietly "$@"
+    msb cp image:dated:/epoch - | tar -xO
+    date -d "$(msb inspect dated | jq -r '.[0].Created')" +%s
+}
+build_quietly() {
+    msb build -q -t dated --build-arg SOURCE_DATE_EPOCH=context "$@" >out 2>log
+}
+
+it "takes the time from the context, where it is told to: its youngest file's, or its commit's"
+mkdir -p dated/sub
+cat >dated/Dockerfile <<'DATED'
+FROM busybox
+ARG SOURCE_DATE_EPOCH
+RUN echo "$SOURCE_DATE_EPOCH" >/epoch
+DATED
+echo late >dated/late
+touch -d @1600000000 dated/late
+touch -d @1500000000 dated/sub/early dated/Dockerfile
+same "1600000000 1600000000" "$(says dated | xargs)"
+echo late >dated/.dockerignore
+touch -d @1400000000 dated/.dockerignore
+same "1500000000 1500000000" "$(says dated | xargs)"
+rm dated/.dockerignore
+same "1600000000 1600000000" "$(tar -C dated -c . | says - | xargs)"
+git -c init.defaultBranch=main init -q dated
+git -C dated add -A
+GIT_COMMITTER_DATE=@1550000000 git -C dated -c user.name=a -c user.email=b@c commit -qm one
+git clone -q --bare dated dated.git
+port=$((20000 + RANDOM % 20000))
+spawn git daemon --reuseaddr --listen=127.0.0.1 --port="$port" --export-all \
+    --base-path="$work" --log-destination=none
+eventually git ls-remote -q "git://127.0.0.1:$port/dated.git"
+same "1550000000 1550000000" "$(says "git://127.0.0.1:$port/dated.git" | xargs)"
+refuses 1 "SOURCE_DATE_EPOCH=context: the context has no files" \
+    msb build -q -f dated/Dockerfile --build-arg SOURCE_DATE_EPOCH=context "$(mktemp -d -p "$work")"

@@ -276,7 +276,7 @@ rm "$XDG_CONFIG_HOME/msb/registries.json"
 
 it "leaves COPY without URLs"
 printf 'FROM busybox\nCOPY %s/file /x\n' "$url" >ctx/Dockerfile
-refuses 1 "source can't be a URL for COPY" msb build -q ctx
+refuses 1 "COPY cannot fetch .*write ADD for a URL" msb build -q ctx
 
 it "takes a tar of the web as the context, plain or compressed"
 mkdir context
