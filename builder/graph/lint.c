@@ -171,27 +171,67 @@ bool lint_is_wanted(const struct linter *linter)
 	return !plan || linter->stage_count == 0 || plan->stages[linter->stage_count - 1].wanted;
 }
 
-static int check_instruction(struct linter *linter, struct msb_error *err)
+/* All rules for the instruction under way; of a trigger none that is about how it is written. */
+static int apply_rules(struct linter *linter, bool is_trigger, struct msb_error *err)
 {
-	const struct instruction *instruction = linter->instruction;
-	bool wanted;
-	int r;
+	bool wanted = lint_is_wanted(linter);
+	int r = 0;
 
-	check_options_done(&linter->own);
-	r = read_own_options(linter, err);
-	if (r == 0 && instruction->kind == INSTRUCTION_FROM)
-		r = lint_begin_stage(linter, err);
-	wanted = lint_is_wanted(linter);
 	for (size_t i = 0; r == 0 && i < sizeof(rules) / sizeof(*rules); i++) {
 		linter->rule = &rules[i];
-		if ((rules[i].kinds & (1u << instruction->kind)) == 0)
+		if ((rules[i].kinds & (1u << linter->instruction->kind)) == 0)
 			continue;
-		if (rules[i].everywhere || (wanted && linter->scope))
+		if (rules[i].everywhere ? !is_trigger : wanted && linter->scope)
 			r = rules[i].check(linter, err);
 	}
 	if (r == 0)
 		r = lint_advance(linter, err);
 	return r == 0 && linter->failed ? msb_error_memory(err) : r;
+}
+
+/* One trigger, at the FROM that brought it; a malformed one is the plan's to refuse. */
+static int check_trigger(struct linter *linter, const char *text, int line, struct msb_error *err)
+{
+	struct dockerfile **grown =
+		reallocarray(linter->triggers, linter->trigger_count + 1, sizeof(*grown));
+	struct dockerfile *trigger;
+	int r;
+
+	if (!grown)
+		return msb_error_memory(err);
+	linter->triggers = grown;
+	r = dockerfile_parse_trigger(linter->file->name, line, text, linter->file->escape, &trigger,
+				     NULL);
+	if (r < 0)
+		return r == -ENOMEM ? msb_error_memory(err) : 0;
+	/* Later warnings may be about it. */
+	grown[linter->trigger_count++] = trigger;
+	linter->instruction = &trigger->instructions[0];
+	return apply_rules(linter, true, err);
+}
+
+static int check_triggers(struct linter *linter, int line, struct msb_error *err)
+{
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < linter->pending.count; i++)
+		r = check_trigger(linter, linter->pending.items[i], line, err);
+	return r;
+}
+
+static int check_instruction(struct linter *linter, struct msb_error *err)
+{
+	const struct instruction *instruction = linter->instruction;
+	bool begins_stage = instruction->kind == INSTRUCTION_FROM;
+	int r;
+
+	check_options_done(&linter->own);
+	r = read_own_options(linter, err);
+	if (r == 0 && begins_stage)
+		r = lint_begin_stage(linter, err);
+	if (r == 0)
+		r = apply_rules(linter, false, err);
+	return r == 0 && begins_stage ? check_triggers(linter, instruction->line, err) : r;
 }
 
 /* Globals come first in the file, so they are settled before the walk begins. */
@@ -273,6 +313,10 @@ static void linter_done(struct linter *linter)
 	}
 	free(linter->scopes);
 	free(linter->base_platform);
+	for (size_t i = 0; i < linter->trigger_count; i++)
+		dockerfile_free(linter->triggers[i]);
+	free(linter->triggers);
+	strlist_done(&linter->pending);
 	strlist_done(&linter->globals);
 	strlist_done(&linter->defaults);
 	strlist_done(&linter->known);

@@ -27,12 +27,15 @@ struct lint_scope {
 struct linter {
 	const struct lint_inputs *inputs;
 	const struct dockerfile *file;
-	struct strlist globals;     /* NAME=VALUE, as FROM sees them */
-	struct strlist defaults;    /* the same without any build argument */
-	struct strlist known;       /* names of all of them, set or not */
-	struct strlist stage_names; /* "" for a stage without; as far as the file was read */
-	struct lint_scope *scopes;  /* one a stage; owned */
-	size_t stage_count;         /* stages begun */
+	struct strlist globals;       /* NAME=VALUE, as FROM sees them */
+	struct strlist defaults;      /* the same without any build argument */
+	struct strlist known;         /* names of all of them, set or not */
+	struct strlist stage_names;   /* "" for a stage without; as far as the file was read */
+	struct lint_scope *scopes;    /* one a stage; owned */
+	size_t stage_count;           /* stages begun */
+	struct strlist pending;       /* triggers that the stage's base brings */
+	struct dockerfile **triggers; /* those that were looked at; owned */
+	size_t trigger_count;
 	char *base_platform; /* what is wrong with that of the stage's base image, or NULL; owned */
 	bool lower_case;     /* what most keywords are written in */
 	struct check_options options;

@@ -161,6 +161,7 @@ static int take_image(struct linter *linter, const char *name, const char *platf
 		return r;
 	scope->has_shell = base.config.shell.count > 0;
 	if (strlist_copy(&scope->env, &base.config.env) < 0 ||
+	    strlist_copy(&linter->pending, &base.config.onbuild) < 0 ||
 	    note_platform(linter, name, platform, &base) < 0)
 		return msb_error_memory(err);
 	return 0;
@@ -170,6 +171,25 @@ static int take_image(struct linter *linter, const char *name, const char *platf
 static int add_path(struct lint_scope *scope)
 {
 	return strlist_get_env(&scope->env, "PATH") ? 0 : strlist_set_env(&scope->env, "PATH", "");
+}
+
+/* A stage hands its own triggers on, and none of its base's. */
+static int take_triggers(struct linter *linter, size_t from)
+{
+	const struct dockerfile *file = linter->file;
+	size_t stage = 0;
+
+	for (size_t i = 0; i < file->count; i++) {
+		const struct instruction *instruction = &file->instructions[i];
+
+		stage += instruction->kind == INSTRUCTION_FROM;
+		if (stage > from + 1)
+			break;
+		if (stage == from + 1 && instruction->kind == INSTRUCTION_ONBUILD &&
+		    strlist_add(&linter->pending, instruction->args.items[0]) < 0)
+			return -ENOMEM;
+	}
+	return 0;
 }
 
 int lint_begin_stage(struct linter *linter, struct msb_error *err)
@@ -192,9 +212,12 @@ int lint_begin_stage(struct linter *linter, struct msb_error *err)
 		return msb_error_memory(err);
 	found = base && *base ? lint_find_stage(linter, base) : linter->stage_count;
 	r = 0;
-	if (found < linter->stage_count)
+	strlist_done(&linter->pending);
+	if (found < linter->stage_count) {
 		r = inherit(linter, &linter->scopes[found], err);
-	else if (base && *base && strcmp(base, "scratch") != 0)
+		if (r == 0 && take_triggers(linter, found) < 0)
+			r = msb_error_memory(err);
+	} else if (base && *base && strcmp(base, "scratch") != 0)
 		r = take_image(linter, base, platform ? platform : linter->inputs->platform, err);
 	if (r == 0 && add_path(linter->scope) < 0)
 		r = msb_error_memory(err);
