@@ -45,6 +45,10 @@ int directive_read(struct lexer *lexer, const char *comment, size_t length, stru
 
 	if (lexer->directives_done)
 		return 0;
+	if (lexer->line == 1 && length > 1 && comment[1] == '!') {
+		lexer->shebang = true;
+		return 0;
+	}
 	lexer->directives_done = true;
 	if (!split(comment, length, &key, &key_length, &value, &value_length))
 		return 0;
@@ -64,7 +68,7 @@ int directive_read(struct lexer *lexer, const char *comment, size_t length, stru
 		lexer->check = strndup(comment + value, value_length);
 		return lexer->check ? 1 : msb_error_memory(err);
 	}
-	if (which != ESCAPE)
+	if (which != ESCAPE || lexer->shebang)
 		return 1;
 	if (value_length != 1 || !strchr("\\`", comment[value]))
 		return msb_error_say(err, EINVAL,

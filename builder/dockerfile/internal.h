@@ -18,7 +18,8 @@ struct lexer {
 	char escape;
 	bool directives_done; /* only comments before anything else may be directives */
 	unsigned directives_seen;
-	char *check; /* the directive's value; NULL: none; owned */
+	bool shebang; /* the first line is "#!…": behind it "escape" means nothing */
+	char *check;  /* the directive's value; NULL: none; owned */
 	int check_line;
 	/* Of the instruction read last: */
 	struct strlist comments; /* directly above it, directives left out; owned */

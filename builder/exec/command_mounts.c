@@ -329,7 +329,9 @@ static int attach_agent(struct command_mounts *mounts, struct command_root *root
 	if (r < 0)
 		return r;
 	file = path_join(directory, name);
-	if (!file || strlist_set_env(&mounts->env, "SSH_AUTH_SOCK", mount->target) < 0)
+	/* Of several it is the first one's. */
+	if (!file || (!strlist_get_env(&mounts->env, "SSH_AUTH_SOCK") &&
+		      strlist_set_env(&mounts->env, "SSH_AUTH_SOCK", mount->target) < 0))
 		return msb_error_memory(err);
 	return add_bind(mounts, steal(&file), steal(&place), false, err);
 }

@@ -29,8 +29,17 @@ int command_setting_network(struct command_mounts *mounts, struct command_root *
 int command_setting_env(struct strlist *env, const struct command_mounts *mounts,
 			const struct account *user)
 {
-	if (strlist_copy(env, &mounts->env) < 0)
-		return -ENOMEM;
+	for (size_t i = 0; i < mounts->env.count; i++) {
+		const char *item = mounts->env.items[i];
+		autofree char *name = strndup(item, strcspn(item, "="));
+		const char *own = name ? strlist_get_env(env, name) : NULL;
+
+		/* Whoever names a socket himself means that one. */
+		if (own && strcmp(name, "SSH_AUTH_SOCK") == 0)
+			continue;
+		if (!name || strlist_set_env(env, name, item + strlen(name) + 1) < 0)
+			return -ENOMEM;
+	}
 	if (!strlist_get_env(env, "HOME"))
 		return strlist_set_env(env, "HOME", user->home);
 	return 0;

@@ -151,6 +151,17 @@ static int complete_image(struct build *build, struct stage_run *stage, const st
 	return config_copy(&plan->steps[plan->step_count - 1].config, &image->config);
 }
 
+static int find_size(struct msb_store *store, const struct msb_digest *blob, uint64_t *ret,
+		     struct msb_error *err)
+{
+	struct msb_location location;
+	int r = msb_store_locate(store, blob, &location, err);
+
+	if (r >= 0)
+		*ret = location.size;
+	return r;
+}
+
 static int publish_target(struct build *build, size_t index, struct msb_build_target *ret,
 			  struct msb_error *err)
 {
@@ -177,9 +188,11 @@ static int publish_target(struct build *build, size_t index, struct msb_build_ta
 		r = set_names(build, &stage->image, &layers, tags, ret, err);
 	if (r >= 0)
 		r = store_commit(build->writer, err);
-	if (r < 0)
+	if (r < 0) {
 		store_rollback(build->writer);
-	return r;
+		return r;
+	}
+	return find_size(build->store, &ret->manifest, &ret->manifest_size, err);
 }
 
 int build_publish(struct build *build, struct msb_error *err)

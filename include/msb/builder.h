@@ -88,6 +88,7 @@ typedef void (*msb_event_fn)(void *context, const struct msb_event *event);
 struct msb_build_target {
 	char *label; /* name or number; owned */
 	struct msb_digest image, manifest, tree;
+	uint64_t manifest_size;
 };
 
 struct msb_build_result {

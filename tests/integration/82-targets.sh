@@ -23,6 +23,11 @@ contains log 'prod: image sha256:'
 same "$(cat iid)" "$(msb inspect prod | jq -r '.[0].Id')"
 same "$(cat iid)" "$(jq -r '."containerimage.config.digest"' metadata)"
 same docker.io/library/prod:latest "$(jq -r '."image.name"' metadata)"
+jq '."containerimage.descriptor"' metadata >descriptor
+same "$(jq -r '."containerimage.digest"' metadata)" "$(jq -r .digest descriptor)"
+same application/vnd.oci.image.manifest.v1+json "$(jq -r .mediaType descriptor)"
+msb build -q --target test --target prod --label l=v -o type=oci,tar=false,dest=described ctx >out
+same "$(jq -r .size descriptor)" "$(stat -c %s "described/blobs/sha256/$(jq -r '.digest[7:]' descriptor)")"
 test_id=$(sed -n 's/.*test: image //p' log)
 same v "$(msb inspect "$test_id" | jq -r '.[0].Config.Labels.l')"
 same v "$(msb inspect prod | jq -r '.[0].Config.Labels.l')"

@@ -45,8 +45,8 @@ static int all_names(const struct words *tags, char **ret, struct msb_error *err
 	return r;
 }
 
-static int write_metadata(const struct report *report, const char *id, const char *manifest,
-			  struct msb_error *err)
+static int write_metadata(const struct report *report, const struct msb_build_target *target,
+			  const char *id, const char *manifest, struct msb_error *err)
 {
 	autofree char *names = NULL;
 	autofree char *text = NULL;
@@ -55,8 +55,10 @@ static int write_metadata(const struct report *report, const char *id, const cha
 
 	if (r < 0)
 		return r;
-	json = json_pack("{s:s, s:s}", "containerimage.config.digest", id, "containerimage.digest",
-			 manifest);
+	json = json_pack("{s:s, s:s, s:{s:s, s:s, s:I}}", "containerimage.config.digest", id,
+			 "containerimage.digest", manifest, "containerimage.descriptor",
+			 "mediaType", "application/vnd.oci.image.manifest.v1+json", "digest",
+			 manifest, "size", (json_int_t)target->manifest_size);
 	if (report->tags->count)
 		json_object_set_new(json, "image.name", text_json(names));
 	text = json_dumps(json, JSON_INDENT(2));
@@ -125,7 +127,7 @@ int report_success(const struct report *report, const struct msb_build_result *r
 	if (report->iidfile)
 		r = write_file(report->iidfile, id, &err);
 	if (r >= 0 && report->metadata_file)
-		r = write_metadata(report, id, manifest, &err);
+		r = write_metadata(report, last, id, manifest, &err);
 	if (r >= 0)
 		r = say_success(report, result, &err);
 	return r < 0 ? fail(&err) : finish();
