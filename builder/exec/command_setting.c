@@ -29,9 +29,13 @@ int command_setting_network(struct command_mounts *mounts, struct command_root *
 int command_setting_env(struct strlist *env, const struct command_mounts *mounts,
 			const struct account *user)
 {
+	const char *home;
+
 	if (strlist_copy(env, &mounts->env) < 0)
 		return -ENOMEM;
-	if (!strlist_get_env(env, "HOME"))
+	/* An empty one is none, as OCI runtimes have it. */
+	home = strlist_get_env(env, "HOME");
+	if (!home || !*home)
 		return strlist_set_env(env, "HOME", user->home);
 	return 0;
 }
