@@ -154,11 +154,17 @@ static int set_text(json_t *object, const char *key, const char *text)
 	return json_object_set_new(object, key, value ? value : json_string("(not UTF-8)"));
 }
 
+/* A range a line, as BuildKit has it. */
 static int set_place(json_t *object, int line, int end_line)
 {
-	return json_object_set_new(object, "location",
-				   json_pack("{s:[{s:{s:i}, s:{s:i}}]}", "ranges", "start", "line",
-					     line, "end", "line", end_line));
+	json_t *ranges = json_array();
+	int r = 0;
+
+	for (int at = line; at == line || at <= end_line; at++)
+		r |= json_array_append_new(ranges, json_pack("{s:{s:i}, s:{s:i}}", "start", "line",
+							     at, "end", "line", at));
+	r |= json_object_set_new(object, "location", json_pack("{s:o}", "ranges", ranges));
+	return r;
 }
 
 static json_t *check_json(const struct exec_view *view)

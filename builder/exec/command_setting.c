@@ -29,6 +29,8 @@ int command_setting_network(struct command_mounts *mounts, struct command_root *
 int command_setting_env(struct strlist *env, const struct command_mounts *mounts,
 			const struct account *user)
 {
+	const char *home;
+
 	for (size_t i = 0; i < mounts->env.count; i++) {
 		const char *item = mounts->env.items[i];
 		autofree char *name = strndup(item, strcspn(item, "="));
@@ -40,7 +42,9 @@ int command_setting_env(struct strlist *env, const struct command_mounts *mounts
 		if (!name || strlist_set_env(env, name, item + strlen(name) + 1) < 0)
 			return -ENOMEM;
 	}
-	if (!strlist_get_env(env, "HOME"))
+	/* An empty one is none, as OCI runtimes have it. */
+	home = strlist_get_env(env, "HOME");
+	if (!home || !*home)
 		return strlist_set_env(env, "HOME", user->home);
 	return 0;
 }

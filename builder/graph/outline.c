@@ -92,9 +92,38 @@ static int add_arg(struct outline *outline, const struct instruction *instructio
 	return item->description ? 0 : replace_text(&item->description, text);
 }
 
-/* One without a default of its own uses the global. */
+/* What every Dockerfile has and what stands before its first FROM. */
+struct globals {
+	const struct dockerfile *dockerfile;
+	struct strlist values; /* NAME=VALUE, those of the platforms among them */
+	struct strlist used;   /* names */
+};
+
+static void globals_done(struct globals *globals)
+{
+	strlist_done(&globals->values);
+	strlist_done(&globals->used);
+}
+
+static bool is_global(const struct globals *globals, const char *name)
+{
+	const struct instruction *instruction = globals->dockerfile->instructions;
+	size_t length = strlen(name);
+
+	if (strlist_get_env(&globals->values, name))
+		return true;
+	for (; instruction->kind == INSTRUCTION_ARG; instruction++)
+		for (size_t i = 0; i < instruction->args.count; i++)
+			if (strcspn(instruction->args.items[i], "=") == length &&
+			    memcmp(instruction->args.items[i], name, length) == 0)
+				return true;
+	return false;
+}
+
+/* One without a default of its own is the global: told where that is declared, or, being a
+ * platform's, not at all. */
 static int add_stage_args(struct outline *outline, const struct instruction *instruction,
-			  const struct step *step, struct strlist *used)
+			  const struct step *step, struct globals *globals)
 {
 	for (size_t i = 0; i < instruction->args.count; i++) {
 		const char *word = instruction->args.items[i], *value;
@@ -102,11 +131,15 @@ static int add_stage_args(struct outline *outline, const struct instruction *ins
 
 		if (!name)
 			return -ENOMEM;
+		if (!word[strlen(name)] && is_global(globals, name)) {
+			if (strlist_add(&globals->used, name) < 0)
+				return -ENOMEM;
+			continue;
+		}
 		value = strlist_get_env(&step->args, name);
 		if (!value)
 			value = strlist_get_env(&step->config.env, name);
-		if (add_arg(outline, instruction, word, value) < 0 ||
-		    (!strchr(word, '=') && strlist_add(used, name) < 0))
+		if (add_arg(outline, instruction, word, value) < 0)
 			return -ENOMEM;
 	}
 	return 0;
@@ -133,10 +166,12 @@ static int note_names(const struct dockerfile *dockerfile, const char *text, str
 
 /* Global arguments that the FROMs of wanted stages use, and those that these are made of; a
  * default sees only what stands before it, so one pass backwards finds all. */
-static int add_globals(struct outline *outline, const struct dockerfile *dockerfile,
-		       size_t global_count, const struct strlist *globals, struct strlist *used)
+static int add_globals(struct outline *outline, size_t count, struct globals *globals)
 {
-	for (size_t i = global_count; i-- > 0;) {
+	const struct dockerfile *dockerfile = globals->dockerfile;
+	struct strlist *used = &globals->used;
+
+	for (size_t i = count; i-- > 0;) {
 		const struct instruction *instruction = &dockerfile->instructions[i];
 
 		for (size_t j = instruction->args.count; j-- > 0;) {
@@ -149,7 +184,8 @@ static int add_globals(struct outline *outline, const struct dockerfile *dockerf
 			if (!strlist_has(used, name))
 				continue;
 			if ((word[length] && note_names(dockerfile, word + length + 1, used) < 0) ||
-			    add_arg(outline, instruction, word, strlist_get_env(globals, name)) < 0)
+			    add_arg(outline, instruction, word,
+				    strlist_get_env(&globals->values, name)) < 0)
 				return -ENOMEM;
 		}
 	}
@@ -179,7 +215,7 @@ static int add_mounts(struct outline *outline, const struct step *step)
 /* --- The whole --- */
 
 static int add_stage(struct outline *outline, const struct plan_stage *stage,
-		     const struct instruction *from, struct strlist *used)
+		     const struct instruction *from, struct globals *globals)
 {
 	const struct instruction *instruction = from;
 
@@ -191,7 +227,7 @@ static int add_stage(struct outline *outline, const struct plan_stage *stage,
 		if (step->from_trigger)
 			continue;
 		if (instruction->kind == INSTRUCTION_ARG &&
-		    add_stage_args(outline, instruction, step, used) < 0)
+		    add_stage_args(outline, instruction, step, globals) < 0)
 			return -ENOMEM;
 		instruction++;
 	}
@@ -214,9 +250,11 @@ static int collect(struct outline *outline, const struct plan_inputs *inputs,
 {
 	const struct dockerfile *dockerfile = inputs->dockerfile;
 	const struct instruction *instructions = dockerfile->instructions;
-	autostrlist used = {0}, globals = {0};
+	AUTO(globals_done) struct globals globals = {.dockerfile = dockerfile};
 	size_t stage = plan->stage_count, first_from = dockerfile->count;
 
+	if (scope_read_globals(inputs, &globals.values, NULL) < 0)
+		return -ENOMEM;
 	/* From the end: the target's own description of an argument goes before its base's. */
 	for (size_t i = dockerfile->count; i-- > 0;) {
 		if (instructions[i].kind != INSTRUCTION_FROM)
@@ -227,15 +265,13 @@ static int collect(struct outline *outline, const struct plan_inputs *inputs,
 		if (stage == plan->target &&
 		    describe_target(outline, &plan->stages[stage], &instructions[i]) < 0)
 			return -ENOMEM;
-		if (add_stage(outline, &plan->stages[stage], &instructions[i], &used) < 0 ||
-		    note_names(dockerfile, instructions[i].args.items[0], &used) < 0 ||
-		    note_names(dockerfile, instruction_flag(&instructions[i], "platform"), &used) <
-			    0)
+		if (add_stage(outline, &plan->stages[stage], &instructions[i], &globals) < 0 ||
+		    note_names(dockerfile, instructions[i].args.items[0], &globals.used) < 0 ||
+		    note_names(dockerfile, instruction_flag(&instructions[i], "platform"),
+			       &globals.used) < 0)
 			return -ENOMEM;
 	}
-	if (scope_read_globals(inputs, &globals, NULL) < 0)
-		return -ENOMEM;
-	return add_globals(outline, dockerfile, first_from, &globals, &used);
+	return add_globals(outline, first_from, &globals);
 }
 
 int outline_make(const struct plan_inputs *inputs, const struct plan *plan, struct outline **ret,
