@@ -8,6 +8,9 @@
 
 #include "image.h"
 #include "internal.h"
+#include "reference.h"
+#include "strlist.h"
+#include "suggest.h"
 
 struct ref {
 	int64_t build; /* 0: the newest */
@@ -106,9 +109,10 @@ static int find_step(struct msb_store *store, const struct msb_stage *stage, lon
 	}
 	msb_steps_free(steps, count);
 	if (found < 0)
-		return msb_error_say(err, ENOENT, "stage '%s' of build %lld has no step %ld",
+		return msb_error_say(err, ENOENT,
+				     "stage '%s' of build %lld has no step %ld: msb stages %lld",
 				     stage->name ? stage->name : "of that number",
-				     (long long)stage->build, number);
+				     (long long)stage->build, number, (long long)stage->build);
 	return 0;
 }
 
@@ -209,6 +213,52 @@ static int find_line(struct msb_store *store, const char *text, struct ref_place
 	return r;
 }
 
+/* The name of a stage of the newest build, or of an image, that may have been meant; owned. NULL:
+ * none. */
+static char *nearest_name(struct msb_store *store, const char *text)
+{
+	autostrlist names = {0};
+	struct msb_image *images = NULL;
+	struct msb_stage *stages = NULL;
+	size_t image_count = 0, stage_count = 0;
+	const char *near;
+	int64_t build;
+
+	if (find_newest_build(store, &build, NULL) >= 0 &&
+	    msb_records_stages(store, build, &stages, &stage_count, NULL) >= 0)
+		for (size_t i = 0; i < stage_count; i++)
+			if (stages[i].name)
+				strlist_add(&names, stages[i].name);
+	msb_stages_free(stages, stage_count);
+	if (msb_records_images(store, &images, &image_count, NULL) >= 0)
+		for (size_t i = 0; i < image_count; i++) {
+			autofree char *repository = NULL, *tag = NULL;
+
+			if (images[i].name &&
+			    reference_split(images[i].name, &repository, &tag, NULL) >= 0)
+				strlist_add(&names, repository);
+		}
+	msb_images_free(images, image_count);
+	near = suggest(text, (const char *const *)names.items, names.count);
+	return near ? strdup(near) : NULL;
+}
+
+static int say_unknown(struct msb_store *store, const char *text, int code, struct msb_error *err)
+{
+	autofree char *name = strndup(text, strcspn(text, "@"));
+	autofree char *near = name ? nearest_name(store, name) : NULL;
+
+	if (near)
+		return msb_error_say(err, code,
+				     "'%s' names neither a stage of a build nor an image (did you "
+				     "mean %s%s?)",
+				     text, near, strchrnul(text, '@'));
+	return msb_error_say(err, code,
+			     "'%s' names neither a stage of a build nor an image ('msb stages' and "
+			     "'msb images' list them)",
+			     text);
+}
+
 int find_place(struct msb_store *store, const char *text, struct ref_place *ret,
 	       struct msb_error *err)
 {
@@ -247,10 +297,7 @@ int find_place(struct msb_store *store, const char *text, struct ref_place *ret,
 	r = find_image(store, text, ret, &said);
 	if (r >= 0)
 		return 0;
-	return msb_error_say(err, r,
-			     "'%s' names neither a stage of a build nor an image ('msb stages' and "
-			     "'msb images' list them)",
-			     text);
+	return say_unknown(store, text, r, err);
 }
 
 int find_steps(struct msb_store *store, const char *ref, struct steps_ref *ret,

@@ -240,6 +240,13 @@ int msb_logout(const char *server, bool *ret_known, struct msb_error *err);
  * where no content had to be read, and hard links in it do not count. */
 int msb_diff(const char *root, const char *before, const char *after, msb_diff_fn each,
 	     void *context, struct msb_error *err);
+/* Calls each (change MSB_ADDED) for all that is in the directory at path, by name, or for the one
+ * file there. */
+int msb_list(const char *root, const char *ref, const char *path, msb_diff_fn each, void *context,
+	     struct msb_error *err);
+/* The bytes of the file at path. */
+int msb_read_file(const char *root, const char *ref, const char *path, int fd,
+		  struct msb_error *err);
 /* The file or directory at path of the tree, to destination, as `cp -a` (owners only for root). An
  * existing directory receives it under its own name. destination "-": as a tar to fd 1. */
 int msb_copy_out(const char *root, const char *ref, const char *path, const char *destination,

@@ -39,6 +39,11 @@ same "compiled 1" "$(cat compiled)"
 it "docker/buildx#628: run something in the last good layer"
 same "compiled 1" "$(msb debug build@5 -- cat compiled </dev/null)"
 
+it "docker/buildx#628: list and read any step's files, without running anything"
+contains <(msb ls build@5:/src) ' compiled$'
+same "compiled 1" "$(msb cat build@5:/src/compiled)"
+refuses 1 "'/src/compiled': No such file" msb cat build@4:/src/compiled
+
 it "moby/buildkit#1053: the digest of each step's files"
 msb graph --format json >graph.json
 tree=$(python3 -c 'import json; stages = json.load(open("graph.json"))["Stages"]
@@ -51,6 +56,9 @@ it "moby/buildkit#1383: what the failed step had written is kept, its cache moun
 msb diff build@5 build@6 >out
 contains out '^A /reports/unit'
 same modules "$(msb cache ls --format '{{.ID}}')"
+mount_store
+same app "$(cat "$mnt/cache/modules/app")"
+unmount_store
 
 it "docker/buildx#3396: files out of a failed stage, and out of stages that are not the target"
 msb cp build:/reports/unit - | tar -x -O >out
@@ -70,9 +78,13 @@ exits 1 msb build ctx
 msb explain build >out
 contains out '^hit +\[build 5/6\]'
 
-it "moby/buildkit#589: cache mounts, one by one"
+it "moby/buildkit#589: cache mounts, one by one: their files, and away with one"
+mount_store
+same "$(ls "$mnt/cache/modules")" app
 msb cache rm modules
 same "" "$(msb cache ls --format '{{.ID}}')"
+same "" "$(ls "$mnt/cache")"
+unmount_store
 
 it "buildah#6257: intermediate stages are kept, by name"
 sed -i 's/ && exit 3//' ctx/Dockerfile
@@ -81,6 +93,10 @@ msb stages >out
 contains out '^1 +build +done +6 '
 msb export build | tar -t >out
 contains out 'src/compiled$'
+
+it "moby/buildkit#1053: the digest after each instruction of an image's history"
+tree=$(msb history --format '{{.TreeDigest}}' app | head -n 1)
+same "compiled 1" "$(msb cat "tree:$tree:/compiled")"
 
 it "docker/buildx#2223: which steps missed the cache, and why"
 build --build-arg VERSION=2 --explain
@@ -156,6 +172,7 @@ contains out '^manifest.json$'
 msb export 0 | tar -t >out
 contains out 'after$'
 same $'/\n/after' "$(msb diff --name-only 0@3 0@4)"
+same $'./\nafter' "$(msb export --since 0@3 0@4 | tar -t | sort)"
 
 it "buildah#6609: RUN --mount=from=STAGE depends on the files that it mounts, and on no others"
 dockerfile <<'END_OF_FILE'
@@ -172,4 +189,13 @@ contains out '^hit '
 echo 5 >ctx/first
 build
 msb explain 1@2 >out
+contains out '^miss '
+
+it "all of them days later, without a network and without a daemon"
+same "" "$(pgrep -f "$MSB_ROOT" || :)"
+unshare -n msb stages >out
+contains out '^0 +scripts '
+same 5 "$(unshare -n msb cat 1:/ran)"
+same 5 "$(unshare -n msb debug 1 -- cat /ran </dev/null)"
+unshare -n msb explain >out
 contains out '^miss '

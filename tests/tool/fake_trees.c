@@ -34,6 +34,37 @@ int msb_diff(const char *root, const char *before, const char *after, msb_diff_f
 	return 0;
 }
 
+int msb_list(const char *root, const char *ref, const char *path, msb_diff_fn each, void *context,
+	     struct msb_error *err)
+{
+	const struct msb_entry entries[] = {
+		{.type = MSB_DIRECTORY, .mode = 01777, .bytes = 123456},
+		{.type = MSB_FILE, .mode = 04750, .uid = 1000, .gid = 5, .size = 42},
+		{.type = MSB_SYMLINK, .mode = 0777, .target = "else/where", .size = 10},
+		{.type = MSB_CHARACTER, .mode = 0600},
+	};
+	static const char *const names[] = {"/x/tmp", "/x/tool", "/x/to\x1b[31m", "/x/null"};
+	int r = 0;
+
+	if (strcmp(ref, "absent") == 0)
+		return msb_copy_out(root, ref, path, "", err);
+	for (size_t i = 0; r >= 0 && i < 4; i++) {
+		const struct msb_difference difference = {MSB_ADDED, names[i], NULL, &entries[i]};
+
+		r = each(context, &difference, err);
+	}
+	return r;
+}
+
+int msb_read_file(const char *root, const char *ref, const char *path, int fd,
+		  struct msb_error *err)
+{
+	if (strcmp(ref, "absent") == 0)
+		return msb_copy_out(root, ref, path, "", err);
+	dprintf(fd, "%s of %s\n", path, ref);
+	return 0;
+}
+
 int msb_copy_out(const char *root, const char *ref, const char *path, const char *destination,
 		 struct msb_error *err)
 {

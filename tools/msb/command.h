@@ -117,6 +117,8 @@ int run_explain(struct session *session, int argc, char **argv);
 int run_debug(struct session *session, int argc, char **argv);
 int run_graph(struct session *session, int argc, char **argv);
 int run_diff(struct session *session, int argc, char **argv);
+int run_ls(struct session *session, int argc, char **argv);
+int run_cat(struct session *session, int argc, char **argv);
 int run_cp(struct session *session, int argc, char **argv);
 int run_export(struct session *session, int argc, char **argv);
 int run_image_prune(struct session *session, int argc, char **argv);

@@ -195,8 +195,12 @@ static void put_drawing(FILE *out, const struct msb_graph *graph, const struct g
 
 	fprintf(out,
 		"<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"%d\" height=\"%d\" "
-		"viewBox=\"0 0 %d %d\">\n",
+		"viewBox=\"0 0 %d %d\"",
 		widest(layout), layout->height, widest(layout), layout->height);
+	if (links) /* in a page: as narrow as the window, while it can be read */
+		fprintf(out, " style=\"max-width:100%%;min-width:%dpx;height:auto\"",
+			widest(layout) / 4 * 3);
+	fputs(">\n", out);
 	put_definitions(out);
 	fprintf(out, "<rect width=\"%d\" height=\"%d\" fill=\"#fff\"/>\n", widest(layout),
 		layout->height);

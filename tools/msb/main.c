@@ -23,6 +23,8 @@ const struct command commands[] = {
 	{"debug", NULL, NULL, "Looking into trees", "Run a shell in a throw-away copy of a tree",
 	 run_debug},
 	{"diff", NULL, NULL, "Looking into trees", "Show what differs between two trees", run_diff},
+	{"ls", NULL, NULL, "Looking into trees", "List a directory of a tree", run_ls},
+	{"cat", NULL, NULL, "Looking into trees", "Show a file of a tree", run_cat},
 	{"cp", NULL, NULL, "Looking into trees", "Copy a file or directory out of a tree", run_cp},
 	{"export", NULL, NULL, "Looking into trees", "Write a tree as a tar archive", run_export},
 

@@ -9,26 +9,9 @@
 
 #include "command.h"
 #include "text.h"
+#include "tree_path.h"
 
 /* --- cp --------------------------------------------------------------------------------- */
-
-/* No reference has ":/" in it, but nearly every path begins with "/": "image:node:alpine:/etc". */
-static int split_source(const char *source, char **ret_ref, char **ret_path, struct msb_error *err)
-{
-	const char *colon = strstr(source, ":/");
-
-	if (!colon)
-		colon = strrchr(source, ':');
-	if (!colon || colon == source)
-		return msb_error_say(err, EINVAL,
-				     "'%s' is not REF:PATH: write, say, build:/etc/passwd", source);
-	*ret_ref = strndup(source, (size_t)(colon - source));
-	if (!*ret_ref || asprintf(ret_path, "%s%s", colon[1] == '/' ? "" : "/", colon + 1) < 0) {
-		*ret_path = NULL;
-		return msb_error_memory(err);
-	}
-	return 0;
-}
 
 int run_cp(struct session *session, int argc, char **argv)
 {
@@ -56,7 +39,7 @@ int run_cp(struct session *session, int argc, char **argv)
 	if (strcmp(destination, "-") == 0 && text_stdout_is_terminal())
 		return fail_say("an archive does not belong on a terminal: redirect standard "
 				"output");
-	r = split_source(operands.items[0], &ref, &path, &err);
+	r = tree_path_split(operands.items[0], false, &ref, &path, &err);
 	if (r == -EINVAL)
 		return fail(&err), STATUS_USAGE;
 	if (r >= 0)
