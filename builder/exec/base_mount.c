@@ -164,8 +164,8 @@ static pid_t spawn(struct base_mount *mount, enum flavour flavour, int control,
 {
 	const struct daemon *daemon = &mount->daemons[flavour];
 	autofree char *program = find_program();
-	autofree char *options =
-		buffer_format("control=%d,suid,dev%s", control, flavour == PLAIN ? ",noxattr" : "");
+	autofree char *options = buffer_format("control=%d,allow_other,suid,dev%s", control,
+					       flavour == PLAIN ? ",noxattr" : "");
 	const char *const argv[] = {program,      "-f", "-o", options, msb_store_path(mount->store),
 				    daemon->path, NULL};
 	const int keep[] = {control, -1};
