@@ -53,13 +53,19 @@ int command_mounts_select(struct step_run *run, struct msb_digest **ret_trees,
 {
 	const struct run_step *step = &run->step->run;
 	autofree struct msb_digest *trees = calloc(step->mount_count + 1, sizeof(*trees));
+	char text[MSB_DIGEST_TEXT];
 	int r = 0;
 
 	if (!trees)
 		return msb_error_memory(err);
-	for (size_t i = 0; r >= 0 && i < step->mount_count; i++)
-		if (selects(&step->mounts[i]))
-			r = select_mount(run, &step->mounts[i], &trees[i], err);
+	for (size_t i = 0; r >= 0 && i < step->mount_count; i++) {
+		if (!selects(&step->mounts[i]))
+			continue;
+		r = select_mount(run, &step->mounts[i], &trees[i], err);
+		if (r >= 0)
+			buffer_printf(&run->notes, "mounted %zu %s\n", i,
+				      msb_digest_format(&trees[i], text));
+	}
 	if (r >= 0)
 		*ret_trees = steal(&trees);
 	return r;
@@ -117,12 +123,13 @@ int command_mounts_add_file(struct command_mounts *mounts, struct command_root *
 }
 
 int command_mounts_bind(struct command_mounts *mounts, struct command_root *root,
-			const char *source, const char *target, struct msb_error *err)
+			const char *source, const char *target, bool directory,
+			struct msb_error *err)
 {
 	autofree char *place = NULL;
-	int r = command_root_stub(root, target, false, &place, err);
+	int r = command_root_stub(root, target, directory, &place, err);
 
-	return r < 0 ? r : add_bind(mounts, strdup(source), steal(&place), true, err);
+	return r < 0 ? r : add_bind(mounts, strdup(source), steal(&place), !directory, err);
 }
 
 /* A writable bind: what is written lands in an upper side that nobody captures. */
@@ -147,7 +154,7 @@ static int overlay_on(struct command_mounts *mounts, struct command_root *root, 
 
 		r = sandbox_overlay_mount(&overlay, err);
 	}
-	if (r >= 0 && strlist_add(&mounts->overlays, target) < 0)
+	if (r >= 0 && strlist_add(&mounts->own, target) < 0)
 		r = msb_error_memory(err);
 	if (r >= 0)
 		*ret = steal(&target);
@@ -229,7 +236,8 @@ static int attach_tmpfs(struct command_mounts *mounts, struct command_root *root
 }
 
 /* Secrets lie in memory alone: a tmpfs of this process's own mount namespace. */
-static int secret_directory(struct command_root *root, char **ret, struct msb_error *err)
+static int secret_directory(struct command_mounts *mounts, struct command_root *root, char **ret,
+			    struct msb_error *err)
 {
 	autofree char *path = path_join(root->path, "secrets");
 
@@ -238,6 +246,8 @@ static int secret_directory(struct command_root *root, char **ret, struct msb_er
 	if (mkdir(path, 0700) == 0) {
 		if (mount("secrets", path, "tmpfs", MS_NOSUID | MS_NODEV, "mode=0700") < 0)
 			return msb_error_set(err, errno, "mount a tmpfs for secrets");
+		if (strlist_add(&mounts->own, path) < 0)
+			return msb_error_memory(err);
 	} else if (errno != EEXIST) {
 		return msb_error_set(err, errno, "create directory '%s'", path);
 	}
@@ -252,7 +262,7 @@ static int attach_secret_file(struct command_mounts *mounts, struct command_root
 	autofree char *directory = NULL;
 	autofree char *file = NULL;
 	autofree char *place = NULL;
-	int r = secret_directory(root, &directory, err);
+	int r = secret_directory(mounts, root, &directory, err);
 
 	if (r < 0)
 		return r;
@@ -320,7 +330,7 @@ static int attach_agent(struct command_mounts *mounts, struct command_root *root
 	if (r == -ENOENT && !mount->required)
 		return 0;
 	if (r >= 0)
-		r = secret_directory(root, &directory, err);
+		r = secret_directory(mounts, root, &directory, err);
 	snprintf(name, sizeof(name), "%zu", index);
 	if (r >= 0)
 		r = relay_agent(mounts, socket, directory, name, mount, err);
@@ -406,8 +416,8 @@ int command_mounts_attach(struct command_mounts *mounts, struct command_root *ro
 
 void command_mounts_done(struct command_mounts *mounts)
 {
-	for (size_t i = 0; i < mounts->overlays.count; i++)
-		umount2(mounts->overlays.items[i], MNT_DETACH);
+	for (size_t i = 0; i < mounts->own.count; i++)
+		umount2(mounts->own.items[i], MNT_DETACH);
 	for (size_t i = 0; i < mounts->count; i++) {
 		free((void *)(uintptr_t)mounts->list[i].source);
 		free((void *)(uintptr_t)mounts->list[i].target);
@@ -420,6 +430,6 @@ void command_mounts_done(struct command_mounts *mounts)
 	free(mounts->list);
 	free(mounts->locks);
 	strlist_done(&mounts->env);
-	strlist_done(&mounts->overlays);
+	strlist_done(&mounts->own);
 	*mounts = (struct command_mounts){0};
 }

@@ -14,9 +14,9 @@ struct run_mount;
 struct command_mounts {
 	struct sandbox_mount *list; /* strings owned */
 	size_t count;
-	struct strlist env;      /* NAME=VALUE to be added */
-	struct strlist overlays; /* mounted over writable binds */
-	int *locks;              /* of cache directories */
+	struct strlist env; /* NAME=VALUE to be added */
+	struct strlist own; /* mounted for this command: what lies over writable binds, secrets */
+	int *locks;         /* of cache directories */
 	size_t lock_count;
 	struct agent_relay **agents; /* owned, as each of them */
 	size_t agent_count;
@@ -54,8 +54,9 @@ int command_mounts_add_file(struct command_mounts *mounts, struct command_root *
 			    const char *name, const void *bytes, size_t size, mode_t mode,
 			    const char *target, bool needs_stub, struct msb_error *err);
 
-/* A file of the host's, bound read-only at a path of the root. */
+/* Something of the host's at a path of the root: a directory to write to, or a file to read. */
 int command_mounts_bind(struct command_mounts *mounts, struct command_root *root,
-			const char *source, const char *target, struct msb_error *err);
+			const char *source, const char *target, bool directory,
+			struct msb_error *err);
 
 #endif

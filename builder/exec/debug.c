@@ -1,6 +1,7 @@
 /* A command, or a shell, in a copy of a tree that nobody keeps. */
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -8,56 +9,27 @@
 
 #include <msb/tree.h>
 
+#include "agents.h"
+#include "command_filter.h"
 #include "command_setting.h"
+#include "debug_shell.h"
 #include "exec.h"
 #include "hosts.h"
 #include "path.h"
+#include "secrets.h"
 
 #define DEFAULT_PATH "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-#define OWN_BUSYBOX  "/.msb/busybox"
-
-static bool is_file(struct msb_store *store, const struct msb_digest *tree, const char *path)
-{
-	struct msb_found found;
-	bool is;
-
-	if (path[0] != '/' || msb_tree_find(store, tree, path, 0, &found, NULL) < 0)
-		return false;
-	is = found.entry.type == MSB_FILE;
-	msb_found_done(&found);
-	return is;
-}
-
-/* SHELL's own first, then what there mostly is. */
-static int add_shell(const struct exec_debug *debug, struct strlist *ret, struct msb_error *err)
-{
-	const struct strlist *shell = &debug->config->shell;
-	const char *const usual[] = {shell->count > 0 ? shell->items[0] : "", "/bin/bash",
-				     "/bin/sh"};
-
-	for (size_t i = 0; i < sizeof(usual) / sizeof(*usual); i++) {
-		if (!is_file(debug->store, debug->tree, usual[i]))
-			continue;
-		return strlist_add(ret, usual[i]) < 0 ? msb_error_memory(err) : 0;
-	}
-	return msb_error_say(err, ENOENT,
-			     "this tree has no shell (neither /bin/bash nor /bin/sh): lend it one "
-			     "with --with busybox, or name a command of its own after --");
-}
 
 static int make_words(const struct exec_debug *debug, struct strlist *ret, struct msb_error *err)
 {
-	if (debug->argv && *debug->argv) {
-		for (const char *const *word = debug->argv; *word; word++)
-			if (strlist_add(ret, *word) < 0)
-				return msb_error_memory(err);
-		return 0;
-	}
-	if (!debug->busybox)
-		return add_shell(debug, ret, err);
-	return strlist_add(ret, OWN_BUSYBOX) < 0 || strlist_add(ret, "sh") < 0
-		       ? msb_error_memory(err)
-		       : 0;
+	const char *const *words = debug->options->argv;
+
+	if (!words || !*words)
+		return debug_shell_words(debug, ret, err);
+	for (; *words; words++)
+		if (strlist_add(ret, *words) < 0)
+			return msb_error_memory(err);
+	return 0;
 }
 
 static int make_env(const struct exec_debug *debug, const struct command_mounts *mounts,
@@ -70,24 +42,10 @@ static int make_env(const struct exec_debug *debug, const struct command_mounts 
 		return msb_error_memory(err);
 	if (!strlist_get_env(ret, "PATH") && strlist_set_env(ret, "PATH", DEFAULT_PATH) < 0)
 		return msb_error_memory(err);
-	if (debug->terminal && !strlist_get_env(ret, "TERM") &&
+	if (debug->options->terminal && !strlist_get_env(ret, "TERM") &&
 	    strlist_set_env(ret, "TERM", term ? term : "xterm") < 0)
 		return msb_error_memory(err);
 	return 0;
-}
-
-/* The host's busybox, which in Debian is static, bound where no tree has anything. */
-static int lend_busybox(struct command_mounts *mounts, struct command_root *root,
-			struct msb_error *err)
-{
-	static const char *const places[] = {"/bin/busybox", "/usr/bin/busybox"};
-
-	for (size_t i = 0; i < sizeof(places) / sizeof(*places); i++)
-		if (access(places[i], X_OK) == 0)
-			return command_mounts_bind(mounts, root, places[i], OWN_BUSYBOX, err);
-	return msb_error_say(err, ENOENT,
-			     "--with busybox: this host has no /bin/busybox to lend (Debian's "
-			     "package is 'busybox-static')");
 }
 
 /* The caller's own three streams, out of the way of the numbers that mean something else. */
@@ -112,50 +70,116 @@ static void streams_take(struct streams *streams)
 	}
 }
 
-static int run(const struct exec_debug *debug, const struct command_root *root,
+/* What is decided before anything is mounted. */
+struct visit {
+	struct account user;
+	struct strlist argv, env;
+	struct agents agents;
+	struct buffer hosts;
+	struct command_filter filter;
+	struct streams streams;
+	char *typed;
+};
+
+static void visit_done(struct visit *visit)
+{
+	strlist_done(&visit->argv);
+	strlist_done(&visit->env);
+	agents_done(&visit->agents);
+	buffer_done(&visit->hosts);
+	command_filter_done(&visit->filter);
+	streams_done(&visit->streams);
+	free(visit->typed);
+}
+
+static int prepare(const struct exec_debug *debug, struct visit *visit, struct msb_error *err)
+{
+	const struct msb_debug_options *options = debug->options;
+	const char *wanted = options->user ? options->user : debug->config->user;
+	int r = command_filter_init(&visit->filter, NULL, err);
+
+	if (r >= 0)
+		r = account_find(debug->store, debug->tree, wanted && *wanted ? wanted : NULL,
+				 &visit->user, err);
+	if (r >= 0)
+		r = make_words(debug, &visit->argv, err);
+	if (r >= 0)
+		r = secrets_check(options->secrets, err);
+	if (r >= 0)
+		r = agents_open(options->agents, store_writer_scratch_path(debug->writer),
+				&visit->agents, err);
+	if (r >= 0)
+		r = hosts_write(NULL, HOSTS_NAME, &visit->hosts, err);
+	return r;
+}
+
+/* In this order: a mount over /etc covers the files there. */
+static int attach(const struct exec_debug *debug, struct visit *visit, struct command_root *root,
+		  struct command_mounts *mounts, struct msb_error *err)
+{
+	const struct mount_request request = {
+		.mounts = debug->mounts,
+		.count = debug->mount_count,
+		.trees = debug->mounted,
+		.secrets = debug->options->secrets,
+		.agents = &visit->agents,
+		.stop_fd = debug->options->stop_fd,
+	};
+	int r = command_setting_network(mounts, root, &visit->hosts, err);
+
+	if (r >= 0)
+		r = command_mounts_attach(mounts, root, &request, err);
+	if (r >= 0)
+		r = debug_shell_prepare(debug, &visit->argv, &visit->user, root, mounts,
+					&visit->typed, err);
+	return r < 0 ? r : command_root_mount(root, err);
+}
+
+static int run(const struct exec_debug *debug, struct visit *visit, const struct command_root *root,
 	       const struct command_mounts *mounts, int *ret_status, struct msb_error *err)
 {
 	const struct config *config = debug->config;
-	const char *wanted = debug->user ? debug->user : config->user;
-	__attribute__((cleanup(streams_done))) struct streams streams = {{0}};
 	autofree char *directory = path_join("/", config->working_dir ? config->working_dir : "/");
-	struct sandbox_command command;
-	autostrlist argv = {0};
-	autostrlist env = {0};
-	struct account user;
-	int r = account_find(debug->store, debug->tree, wanted && *wanted ? wanted : NULL, &user,
-			     err);
+	struct sandbox_command command = command_setting_fill(root, mounts, &visit->user);
+	int r = make_env(debug, mounts, &visit->user, &visit->env, err);
 
 	if (r >= 0)
-		r = make_words(debug, &argv, err);
-	if (r >= 0)
-		r = make_env(debug, mounts, &user, &env, err);
+		r = command_filter_get(&visit->filter, debug->store, &command.filter, err);
 	if (r < 0)
 		return r;
 	if (!directory)
 		return msb_error_memory(err);
-	streams_take(&streams);
-	command = command_setting_fill(root, mounts, &user);
-	command.argv = (const char *const *)argv.items;
-	command.env = (const char *const *)env.items;
+	streams_take(&visit->streams);
+	command.argv = (const char *const *)visit->argv.items;
+	command.env = (const char *const *)visit->env.items;
 	command.directory = directory;
 	command.own_network = debug->own_network;
-	command.stdin_fd = streams.fds[0];
-	command.stdout_fd = streams.fds[1];
-	command.stderr_fd = streams.fds[2];
-	command.terminal = debug->terminal;
-	return sandbox_run(&command, ret_status, err);
+	command.privileged = debug->insecure;
+	command.stdin_fd = visit->streams.fds[0];
+	command.stdout_fd = visit->streams.fds[1];
+	command.stderr_fd = visit->streams.fds[2];
+	command.terminal = debug->options->terminal;
+	command.typed = visit->typed;
+	command.stop_fd = debug->options->stop_fd;
+	r = sandbox_run(&command, ret_status, err);
+	if (r != -ECANCELED)
+		return r;
+	*ret_status = 128 + SIGKILL;
+	return 0;
 }
 
-int exec_debug(const struct exec_debug *debug, int *ret_status, struct msb_error *err)
+int exec_debug(const struct exec_debug *debug, struct msb_digest *ret_kept, int *ret_status,
+	       struct msb_error *err)
 {
 	AUTO(base_mount_freep) struct base_mount *mount = NULL;
 	AUTO(command_root_done) struct command_root root = {.fd = -1};
 	AUTO(command_mounts_done) struct command_mounts mounts = {0};
-	autobuffer hosts = {0};
+	AUTO(visit_done) struct visit visit = {.agents = {.directory = -1}};
 	struct command_ground ground = {debug->store, debug->writer, NULL};
-	int r = sandbox_enter(err);
+	int r = prepare(debug, &visit, err);
 
+	if (r >= 0)
+		r = sandbox_enter(err);
 	if (r >= 0)
 		r = base_mount_new(debug->store, store_writer_scratch_path(debug->writer), &mount,
 				   err);
@@ -163,12 +187,10 @@ int exec_debug(const struct exec_debug *debug, int *ret_status, struct msb_error
 	if (r >= 0)
 		r = command_root_init(&root, &ground, debug->tree, "debug", err);
 	if (r >= 0)
-		r = hosts_write(NULL, HOSTS_NAME, &hosts, err);
+		r = attach(debug, &visit, &root, &mounts, err);
 	if (r >= 0)
-		r = command_setting_network(&mounts, &root, &hosts, err);
-	if (r >= 0 && debug->busybox)
-		r = lend_busybox(&mounts, &root, err);
-	if (r >= 0)
-		r = command_root_mount(&root, err);
-	return r < 0 ? r : run(debug, &root, &mounts, ret_status, err);
+		r = run(debug, &visit, &root, &mounts, ret_status, err);
+	if (r >= 0 && debug->options->keep)
+		r = command_root_capture(&root, ret_kept, err);
+	return r;
 }

@@ -42,20 +42,37 @@ void exec_view_done(struct exec_view *view);
 
 struct exec_debug {
 	struct msb_store *store;
-	struct store_writer *writer; /* lends its scratch directory; nothing is put */
+	struct store_writer *writer; /* lends its scratch directory; puts what is kept */
 	const struct msb_digest *tree;
 	const struct config *config; /* env with the ARGs, user, working directory, shell */
-	const char *user;            /* NULL: the config's */
-	const char *const *argv;     /* NULL or empty: a shell */
-	bool busybox;                /* the host's, at /.msb/busybox, which is then the shell */
-	bool own_network;            /* none but a loopback */
-	bool terminal; /* standard input and output are one, and so are the command's */
+	const struct msb_debug_options *options;
+	const struct run_mount *mounts;
+	const struct msb_digest *mounted; /* one a mount: the tree that it shows; zero: none */
+	size_t mount_count;
+	const struct strlist *history; /* the command's words, for the shell; may be none */
+	const char *script;            /* the text of the script that is its first; NULL: none */
+	bool own_network;              /* none but a loopback */
+	bool insecure;
 };
 
 /*
  * Runs a command in a copy of the tree, with this process's standard streams, and drops the copy.
- * *ret_status is the command's own. The process must have one thread (sandbox_enter).
+ * *ret_status is the command's own. *ret_kept: where options->keep asks for it, the tree as the
+ * command left it, put but not published. The process must have one thread (sandbox_enter).
  */
-int exec_debug(const struct exec_debug *debug, int *ret_status, struct msb_error *err);
+int exec_debug(const struct exec_debug *debug, struct msb_digest *ret_kept, int *ret_status,
+	       struct msb_error *err);
+
+/* An image of a tree: the base's layers (NULL: none) and one more, under that name. config is the
+ * image's. */
+struct exec_keep {
+	struct store_writer *writer;
+	const struct msb_image *base;
+	const struct msb_digest *tree;
+	const struct config *config;
+	const char *name; /* normalized */
+	const char *created_by;
+};
+int exec_keep(const struct exec_keep *keep, struct msb_digest *ret_id, struct msb_error *err);
 
 #endif

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "image_layers.h"
 #include "internal.h"
 #include "platforms.h"
 #include "reference.h"
@@ -31,27 +32,6 @@ static int bottom_of(struct build *build, const struct stage_run *stage,
 		return 0;
 	return base_images_get(&build->images, stage->plan->base.image,
 			       platforms_of_stage(build, stage->plan), ret, err);
-}
-
-/* Each layer of the base, found by the tree below it and its diff ID. */
-static int base_layers(struct build *build, const struct base_image *base, struct layer_record *ret,
-		       struct msb_error *err)
-{
-	struct msb_digest parent = {0};
-
-	for (size_t i = 0; i < base->image.layer_count; i++) {
-		int r = store_layer_find_diff(build->writer, &parent, &base->image.diff_ids[i],
-					      &ret[i], err);
-
-		if (r == -ENOENT)
-			return msb_error_say(err, ENOENT,
-					     "layer %zu of image '%s' is not on record", i + 1,
-					     base->reference);
-		if (r < 0)
-			return r;
-		parent = ret[i].tree;
-	}
-	return 0;
 }
 
 /* The stage's layers, and its tree, as the epoch has them. */
@@ -104,7 +84,7 @@ static int collect_layers(struct build *build, struct stage_run *stage, struct m
 	if (!ret->items || !ret->is_new)
 		return msb_error_memory(err);
 	if (base) {
-		r = base_layers(build, base, ret->items, err);
+		r = image_layers_of(build->writer, &base->image, base->reference, ret->items, err);
 		ret->count = below;
 	}
 	for (size_t i = 0; r >= 0 && i < stage->layer_count; i++) {

@@ -104,6 +104,7 @@ struct step_run {
 	bool has_after;
 	struct buffer definition; /* text of the key so far, a component a line */
 	int64_t began_ns;
+	struct buffer notes;     /* further lines for the record: what did not count */
 	struct buffer log;       /* what it printed */
 	struct buffer log_marks; /* when (step_log.h) */
 	int exit_status;

@@ -378,6 +378,7 @@ static void step_run_done(struct step_run *run)
 	if (operation->release)
 		operation->release(run);
 	buffer_done(&run->definition);
+	buffer_done(&run->notes);
 	buffer_done(&run->log);
 	buffer_done(&run->log_marks);
 }
@@ -395,6 +396,7 @@ static char *recorded_definition(const struct step_run *run)
 	buffer_append(&text, run->definition.bytes, run->definition.size);
 	buffer_string(&text, arguments);
 	buffer_string(&text, sources);
+	buffer_append(&text, run->notes.bytes, run->notes.size);
 	return buffer_text(&text);
 }
 

@@ -192,5 +192,7 @@ char *plan_step_sources(const struct plan_stage *stage, const struct step *step)
 		    (mount->kind == MOUNT_CACHE && mount->from.kind != SOURCE_SCRATCH))
 			put_reading(&out, "mount", &mount->from, mount->source);
 	}
+	if (step->run.script)
+		put_line(&out, "body", step->run.script->content);
 	return buffer_text(&out);
 }

@@ -17,6 +17,13 @@ struct definition {
 /* Text of any kind is taken: lines that are none are components without a value. 0 or -ENOMEM (ret
  * is then empty). */
 int definition_read(const char *text, struct definition *ret);
+
+struct run_mount;
+/* The mounts of a RUN, as far as they stand there: of a source no more than whether it has one
+ * (SOURCE_CONTEXT). *ret is released with run_mounts_free(). -ENOMEM; -EBADMSG for what is none. */
+int definition_mounts(const struct definition *definition, struct run_mount **ret,
+		      size_t *ret_count);
+
 void definition_done(struct definition *definition);
 
 #define autodefinition __attribute__((cleanup(definition_done))) struct definition

@@ -26,8 +26,7 @@ static size_t unescape(const char *text, size_t length, char *ret)
 	return 1;
 }
 
-/* The reverse of put_quoted(); what is not quoted as a whole stays as it is. */
-static char *unquote(const char *text, size_t length)
+char *definition_unquote(const char *text, size_t length)
 {
 	char *value = malloc(length + 1), *out = value;
 
@@ -64,7 +63,7 @@ static int add_line(struct definition *definition, const char *line, size_t leng
 	definition->components = grown;
 	grown += definition->count++;
 	grown->name = strndup(line, name);
-	grown->value = unquote(line + skip, length - skip);
+	grown->value = definition_unquote(line + skip, length - skip);
 	return grown->name && grown->value ? 0 : -ENOMEM;
 }
 

@@ -53,6 +53,8 @@ static const struct row {
 	{"tree", "the tree before", DIGEST},
 	{"argument", "", SILENT},
 	{"reads", "", SILENT},
+	{"body", "", SILENT}, /* "script" has its digest */
+	{"mounted", "", SILENT},
 };
 
 static const struct row *find_row(const char *component)

@@ -24,22 +24,25 @@ static void copy_done(struct copy_step *copy)
 	strlist_done(&copy->exclude);
 }
 
+void run_mounts_free(struct run_mount *mounts, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		free(mounts[i].from.image);
+		free(mounts[i].id);
+		free(mounts[i].source);
+		free(mounts[i].target);
+		free(mounts[i].env);
+	}
+	free(mounts);
+}
+
 static void run_done(struct run_step *run)
 {
 	strlist_done(&run->argv);
 	strlist_done(&run->env);
 	strlist_done(&run->hidden_env);
 	files_done(run->script, run->script ? 1 : 0);
-	for (size_t i = 0; i < run->mount_count; i++) {
-		struct run_mount *mount = &run->mounts[i];
-
-		free(mount->from.image);
-		free(mount->id);
-		free(mount->source);
-		free(mount->target);
-		free(mount->env);
-	}
-	free(run->mounts);
+	run_mounts_free(run->mounts, run->mount_count);
 }
 
 void step_done(struct step *step)

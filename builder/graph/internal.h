@@ -92,4 +92,8 @@ void put_duration(struct buffer *buffer, int64_t nanoseconds);
 
 void step_done(struct step *step);
 
+/* definition_read.c: the reverse of put_quoted(); what is not quoted as a whole stays as it is.
+ * Owned; NULL: memory. */
+char *definition_unquote(const char *text, size_t length);
+
 #endif

@@ -81,6 +81,8 @@ struct run_mount {
 	uint64_t size; /* tmpfs; 0: no limit */
 };
 
+void run_mounts_free(struct run_mount *mounts, size_t count);
+
 enum run_network { NETWORK_DEFAULT, NETWORK_NONE, NETWORK_HOST };
 
 struct run_step {
@@ -175,8 +177,8 @@ char *plan_step_definition(const struct step *step);
 char *plan_step_arguments(const struct step *step);
 
 /* What it reads beside the tree it begins with, a line each: "reads USE KIND [NAME] [PATH]", quoted
- * as a whole, with "base", "copy" or "mount" and the number of a stage or an image's reference. No
- * part of the key either. Owned; NULL: memory. */
+ * as a whole, with "base", "copy" or "mount" and the number of a stage or an image's reference; and
+ * "body", the text of a script. No part of the key either. Owned; NULL: memory. */
 char *plan_step_sources(const struct plan_stage *stage, const struct step *step);
 
 #endif

@@ -102,6 +102,8 @@ struct sandbox_command {
 	/* stdin_fd and stdout_fd are a terminal: the command gets one of its own, of the same
 	 * size, through which all three of its streams go to and from that one. */
 	bool terminal;
+	const char *typed; /* stands behind the terminal's first prompt as if it had been typed,
+			      where the runtime lets us; NULL: nothing */
 	/* Once there is something to read, the command is ended: with a moment's time where it
 	 * catches SIGTERM. 0: nobody will ask for that. */
 	int stop_fd;

@@ -124,6 +124,7 @@ struct relay {
 	int stop;    /* the command's stop_fd */
 	int runtime; /* pidfd */
 	int master;
+	const char *typed; /* NULL: nothing, or nothing any more */
 };
 
 static void kill_runtime(const struct relay *relay)
@@ -152,6 +153,27 @@ static void take_signal(const struct relay *relay)
 		kill_runtime(relay);
 }
 
+/* What a shell shows when it waits for a line; a query of the cursor's place may follow. */
+static bool ends_in_prompt(const struct flow *out)
+{
+	size_t seen = out->end - out->start, tail = seen < 8 ? seen : 8;
+	const char *last = out->bytes + out->end - tail;
+
+	return memmem(last, tail, "# ", 2) || memmem(last, tail, "$ ", 2);
+}
+
+static void type_ahead(struct relay *relay)
+{
+	size_t size = strlen(relay->typed);
+
+	if (flow_is_full(&relay->in) || size > sizeof(relay->in.bytes))
+		return;
+	memcpy(relay->in.bytes, relay->typed, size);
+	relay->in.start = 0;
+	relay->in.end = size;
+	relay->typed = NULL;
+}
+
 /* Until the command's side is closed and all it printed is out. */
 static void join(struct relay *relay)
 {
@@ -178,6 +200,8 @@ static void join(struct relay *relay)
 			flow_write(in);
 		if (polls[2].revents)
 			flow_read(out);
+		if (polls[2].revents && relay->typed && ends_in_prompt(out))
+			type_ahead(relay);
 		if (polls[3].revents)
 			flow_write(out);
 		if (polls[4].revents)
@@ -238,6 +262,7 @@ int terminal_join(int listener, pid_t pid, const struct sandbox_command *command
 		.stop = command->stop_fd > 0 ? command->stop_fd : -1,
 		.runtime = runtime,
 		.master = master,
+		.typed = command->typed,
 	};
 	copy_size(&relay);
 	if (tcgetattr(command->stdin_fd, &raw) == 0) {

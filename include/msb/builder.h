@@ -274,14 +274,20 @@ struct msb_debug_options {
 	const char *user;        /* NULL: the step's */
 	const char *network;     /* "default", "host", "none"; NULL: the step's */
 	const char *const *argv; /* NULL or empty: a shell */
-	bool busybox;            /* lend it the host's busybox, at /.msb/busybox, as its shell */
-	bool terminal;           /* standard input and output are one, and so are the command's */
+	const char *const *secrets, *const *agents; /* as of a build; the step's that are not given
+						       are left out */
+	const char *keep; /* make an image of this name of the tree as the command leaves it */
+	bool busybox;     /* lend it the host's busybox, at /.msb/busybox, as its shell */
+	bool terminal;    /* standard input and output are one, and so are the command's */
+	int stop_fd;      /* as of a build */
+	void (*note)(const char *sentence); /* what there is to know besides; NULL: nobody asks */
 };
 
 /*
- * A command in a throw-away copy of a tree, with the environment, directory and user of its step
- * (or image) and this process's standard streams. *ret_status is the command's own, as sandboxed
- * commands have it: 126 and 127 for one that cannot be executed or is not there.
+ * A command in a throw-away copy of a tree, with the environment, directory, user and mounts of its
+ * step (or image) and this process's standard streams. A shell finds a RUN's command in its
+ * history. *ret_status is the command's own, as sandboxed commands have it: 126 and 127 for one
+ * that cannot be executed or is not there.
  */
 int msb_debug(const char *root, const struct msb_debug_options *options, int *ret_status,
 	      struct msb_error *err);

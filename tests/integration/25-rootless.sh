@@ -71,6 +71,22 @@ contains err 'exit code: 3'
 as_user 666 msb cp broken:/half - | tar -xO >out
 same half "$(cat out)"
 
+it "debugs that command, with its mounts, keeps what was mended, and ends in order"
+printf 'FROM busybox AS broken\nRUN --mount=target=/ctx --mount=type=cache,target=/c \
+ --mount=type=secret,id=word cp /ctx/Broken /c && id -u > /half && exit 3\n' >ctx/Broken
+chmod 644 ctx/Broken
+echo the-word >home/secret
+for mode in 600 666; do
+    exits 1 as_user "$mode" msb build -f ctx/Broken ctx
+    as_user "$mode" msb debug --keep mended --secret id=word,src=home/secret -- sh -c \
+        'cat /half /run/secrets/word; cmp /c/Broken /ctx/Broken; echo 5 >/x; chown 5:6 /x; exit 4' \
+        </dev/null >out 2>err && fail "status 0"
+    same $'0\nthe-word' "$(cat out)"
+    contains err 'kept as image'
+    same 5:6 "$(as_user "$mode" msb debug image:mended -- stat -c %u:%g /x </dev/null)"
+    same "" "$(as_user "$mode" ls home/store/tmp)"
+done
+
 it "writes outputs that are the user's own, with the owners of the image in archives"
 as_user 666 msb build -q --ulimit nofile=100 -o home/out.d -o type=tar,dest=home/out.tar ctx >out
 same "54321:54321" "$(stat -c %u:%g home/out.d home/out.d/owner home/out.tar | sort -u)"

@@ -195,3 +195,104 @@ for command, how in ((["true"], None), (["sleep", "1000"], signal.SIGTERM)):
 END_OF_FILE
 python3 ended.py
 same "" "$(ls "$MSB_ROOT/tmp")"
+
+it "has what RUN --mount lent to the step, secrets if they are given again"
+mkdir ctx/dir
+echo of-context >ctx/dir/file
+echo the-word >secret
+dockerfile <<'END_OF_FILE'
+FROM busybox AS other
+RUN echo of-other > /etc/other
+FROM busybox AS build
+USER app
+WORKDIR /src
+RUN --mount=type=cache,target=/cache,uid=1000 echo kept > /cache/lines
+RUN --mount=type=cache,target=/cache,uid=1000 --mount=type=bind,source=dir,target=/context \
+    --mount=from=other,source=/etc,target=/theirs,rw --mount=type=tmpfs,target=/scratch,size=1m \
+    --mount=type=secret,id=word,required --mount=type=secret,id=variable,env=VARIABLE \
+    cat /cache/lines /context/file /theirs/other /run/secrets/word && exit 5
+END_OF_FILE
+exits 1 msb build --secret id=word,src=secret --secret id=variable,src=secret ctx
+same $'kept\nof-context\nof-other' \
+    "$(msb debug -- cat /cache/lines /context/file /theirs/other </dev/null)"
+same 1024 "$(msb debug -- df -k /scratch </dev/null | awk 'END { print $2 }')"
+exits 1 msb debug -- cat /run/secrets/word
+# shellcheck disable=SC2016 # expanded inside
+same "the-word the-word 400" "$(msb debug -u 0 --secret id=word,src=secret \
+    --secret id=variable,src=secret -- \
+    sh -c 'echo $(cat /run/secrets/word) $VARIABLE $(stat -c %a /run/secrets/word)' </dev/null)"
+refuses 125 'secret id=word' msb debug --secret id=word,src=absent -- true
+msb debug -u 0 -- sh -c 'echo more >> /cache/lines; touch /theirs/x' </dev/null
+same $'kept\nmore' "$(msb debug --before -- cat /cache/lines </dev/null)"
+msb debug build@3 -- ls / </dev/null >out
+lacks out '^(cache|context|theirs|scratch)$'
+
+it "says what a prune has taken, and goes on without"
+rm -r ctx/dir
+msb prune -f >out
+exits 0 msb debug -- sh -c 'cat /cache/lines && ls -A /context'
+contains err '^msb: no longer in the store: what was mounted at /context$'
+
+it "keeps what was changed as an image, with the configuration of the step"
+msb debug --keep mended -u 0 -- sh -c 'echo mended > /src/file; rm /bin/vi; exit 3' \
+    </dev/null 2>err && fail "status 0"
+contains err '^msb: kept as image sha256:[0-9a-f]{64}$'
+same "mended app /src" "$(msb debug image:mended -- sh -c 'echo $(cat file; id -un; pwd)' </dev/null)"
+same 2 "$(msb inspect mended | jq '.[0].RootFS.Layers | length')"
+msb save mended | tar -x -C "$(mktemp -d -p "$work")"
+msb diff image:busybox image:mended >out
+contains out 'D +/bin/vi|^- */bin/vi|deleted.*/bin/vi|/bin/vi'
+refuses 125 'Not A Name' msb debug --keep 'Not A Name' -- true
+msb debug --keep copied image:mended -- true </dev/null 2>err
+same 3 "$(msb inspect copied | jq '.[0].RootFS.Layers | length')"
+printf 'FROM mended\nRUN test -e file\n' | msb build -q - >out
+
+it "has the failed command in the shell's history"
+cat >history.py <<'END_OF_FILE'
+"""Somebody at a debugger's prompt presses the arrow up and Enter: what comes? Words on the command
+line: the prompt's end, what shall be shown, then the command."""
+import os, pty, select, sys, time
+
+prompt, wanted, *command = sys.argv[1:]
+pid, terminal = pty.fork()
+if pid == 0:
+    os.execvp(command[0], command)
+shown, pressed, end = b"", False, time.monotonic() + 20
+while wanted.encode() not in shown:
+    if time.monotonic() > end:
+        sys.exit(f"not shown: {wanted!r} but {shown!r}")
+    if not pressed and prompt.encode() in shown:
+        time.sleep(0.2)
+        os.write(terminal, b"\x1b[A\r")
+        shown, pressed = b"", True
+    if select.select([terminal], [], [], 0.1)[0]:
+        shown += os.read(terminal, 4096)
+os.write(terminal, b"exit\r")
+while select.select([terminal], [], [], 5)[0]:
+    try:
+        os.read(terminal, 4096)
+    except OSError:
+        break
+END_OF_FILE
+dockerfile <<'END_OF_FILE'
+FROM busybox AS one
+RUN echo "it's"  $((40 + 2)) && exit 3
+FROM busybox AS words
+RUN ["sh", "-c", "echo \"$0\" and; exit 4", "its own"]
+FROM busybox AS lines
+RUN <<END
+echo first-$((1 + 1))
+exit 5
+END
+FROM busybox AS script
+RUN <<END
+#!/bin/busybox sh
+echo script-$((2 + 1))
+exit 6
+END
+END_OF_FILE
+for stage in "one:it's 42" 'words:its own and' lines:first-2 script:script-3; do
+    exits 1 msb build --target "${stage%%:*}" ctx
+    python3 history.py '# ' "${stage#*:}" msb debug --before
+    python3 history.py '# ' "${stage#*:}" msb debug --before --with busybox
+done

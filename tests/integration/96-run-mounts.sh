@@ -17,6 +17,8 @@ RUN --mount=type=secret,id=word cp /run/secrets/word /was-secret; stat -c %a /ru
 RUN --mount=type=secret,id=absent test ! -e /run/secrets/absent
 RUN --mount=type=tmpfs,target=/scratch echo x > /scratch/x
 RUN --network=none ip route > /routes
+USER app
+RUN --mount=type=bind,source=dir,target=/context cat /context/file > /tmp/by-app
 END
 build -t mounts --secret id=word,src="$work/secret"
 mount_store
@@ -29,12 +31,16 @@ same context "$(cat "$root/from-context")"
 same secret-value "$(cat "$root/was-secret")"
 same 400 "$(cat "$root/secret-mode")"
 same "" "$(cat "$root/routes")"
+same context "$(cat "$root/tmp/by-app")"
 
 it "leaves neither files nor mount points nor stubs"
 for name in run cache theirs context scratch etc/resolv.conf etc/hosts etc/hostname; do
     absent "$root/$name"
 done
 same "$(ls busybox)" "$(ls "$root" | grep -vxE 'cache-lines|from-parent|from-context|was-secret|secret-mode|routes')"
+
+it "leaves nothing of them in the store's scratch"
+same "" "$(ls "$MSB_ROOT/tmp")"
 
 it "keeps a cache mount for the next build"
 build -t mounts --no-cache --secret id=word,src="$work/secret"

@@ -449,7 +449,7 @@ int run_build(struct session *session, int argc, char **argv)
 		wanted.report.tags = &wanted.tags;
 		wanted.report.failure_outputs = &wanted.failure_outputs;
 		status = wanted.call.wanted ? build_call_run(session, &wanted.options, &wanted.call)
-					    : supervise(session->root, build, &order);
+					    : supervise(session->root, false, build, &order);
 	}
 	build_done(&wanted);
 	return status;

@@ -1,4 +1,5 @@
 /* msb debug: a shell, or a command, in a throw-away copy of a tree. */
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -6,8 +7,10 @@
 #include <msb/builder.h>
 
 #include "command.h"
+#include "supervise.h"
+#include "text.h"
 
-enum { KEY_BEFORE = 0x100, KEY_NETWORK, KEY_WITH };
+enum { KEY_BEFORE = 0x100, KEY_KEEP, KEY_NETWORK, KEY_SECRET, KEY_SSH, KEY_WITH };
 
 /* As docker run: the tool's own failure, so that all below are the command's. */
 #define STATUS_TOOL 125
@@ -16,6 +19,7 @@ struct debug {
 	struct msb_debug_options options;
 	struct words operands;
 	struct words command; /* what stands behind "--" */
+	struct words secrets, agents;
 };
 
 static error_t parse_debug(int key, char *arg, struct argp_state *state)
@@ -26,6 +30,13 @@ static error_t parse_debug(int key, char *arg, struct argp_state *state)
 	case KEY_BEFORE:
 		debug->options.before = true;
 		return 0;
+	case KEY_KEEP:
+		debug->options.keep = arg;
+		return 0;
+	case KEY_SECRET:
+		return words_add(&debug->secrets, arg) < 0 ? ENOMEM : 0;
+	case KEY_SSH:
+		return words_add(&debug->agents, arg) < 0 ? ENOMEM : 0;
 	case KEY_NETWORK:
 		if (strcmp(arg, "default") != 0 && strcmp(arg, "host") != 0 &&
 		    strcmp(arg, "none") != 0)
@@ -64,16 +75,36 @@ static int split_words(int argc, char **argv, struct words *ret)
 	return end;
 }
 
-static int debug(const struct session *session, struct debug *debug)
+static void say(const char *sentence)
 {
+	autofree char *text = text_harmless(sentence, strlen(sentence));
+
+	fprintf(stderr, "msb: %s\n", text ? text : "");
+	fflush(stderr);
+}
+
+/* What was wanted, and where. */
+struct visit {
+	const struct session *session;
+	struct debug *debug;
+};
+
+static int debug(void *context, int stop_fd)
+{
+	const struct visit *visit = context;
+	struct debug *debug = visit->debug;
 	struct msb_error err = {0};
 	int status = 0;
 
 	debug->options.ref = debug->operands.count ? debug->operands.items[0] : NULL;
 	debug->options.argv = debug->command.items;
+	debug->options.secrets = debug->secrets.items;
+	debug->options.agents = debug->agents.items;
+	debug->options.stop_fd = stop_fd;
+	debug->options.note = say;
 	/* A terminal translates what goes through it, which a file or pipe must not see. */
 	debug->options.terminal = isatty(STDIN_FILENO) && isatty(STDOUT_FILENO);
-	if (msb_debug(session->root, &debug->options, &status, &err) < 0) {
+	if (msb_debug(visit->session->root, &debug->options, &status, &err) < 0) {
 		fail(&err);
 		return STATUS_TOOL;
 	}
@@ -84,7 +115,12 @@ int run_debug(struct session *session, int argc, char **argv)
 {
 	static const struct argp_option options[] = {
 		{"before", KEY_BEFORE, NULL, 0, "The tree that the step began with"},
+		{"keep", KEY_KEEP, "NAME", 0,
+		 "Make an image of this name of the tree as the command leaves it"},
 		{"network", KEY_NETWORK, "MODE", 0, "default, host or none (as the step)"},
+		{"secret", KEY_SECRET, "id=NAME[,src=FILE]", 0,
+		 "Lend a secret to the step's mounts again"},
+		{"ssh", KEY_SSH, "NAME[=SOCKET]", 0, "Lend an agent to the step's mounts again"},
 		{"user", 'u', "USER", 0, "Name or number (as the step)"},
 		{"with", KEY_WITH, "busybox", 0,
 		 "Lend the tree this host's busybox, for one that has no shell"},
@@ -92,19 +128,24 @@ int run_debug(struct session *session, int argc, char **argv)
 	};
 	static const struct argp argp = {
 		options, parse_debug, "[REF] [-- COMMAND...]",
-		"Run a shell, or COMMAND, in a copy of a tree, with the environment, directory and "
-		"user of its step. Without REF that is the step which failed in the newest build, "
+		"Run a shell, or COMMAND, in a copy of a tree, with the environment, directory, "
+		"user "
+		"and mounts of its step, whose command is in the shell's history. Without REF that "
+		"is the step which failed in the newest build, "
 		"or its target stage. The copy is dropped at the end.\v"
 		"The exit status is the command's own; 125 is a failure of msb's."};
 	struct debug wanted = {0};
+	struct visit visit = {session, &wanted};
 	int count = split_words(argc, argv, &wanted.command);
 	int status = STATUS_TOOL;
 
 	if (count < 0)
 		fail_say("out of memory");
 	else if (command_parse(session, &argp, count, argv, &wanted) == 0)
-		status = debug(session, &wanted);
+		status = supervise(session->root, true, debug, &visit);
 	words_done(&wanted.operands);
 	words_done(&wanted.command);
+	words_done(&wanted.secrets);
+	words_done(&wanted.agents);
 	return status;
 }

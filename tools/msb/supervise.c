@@ -59,12 +59,12 @@ static void wait_for(struct worker *worker)
 }
 
 /* As it ended, so this process ends. */
-static int pass_on(const struct worker *worker)
+static int pass_on(const struct worker *worker, bool own_status)
 {
 	int signal_number = worker->signal;
 	sigset_t all;
 
-	if (!signal_number && WIFEXITED(worker->wait_status))
+	if ((!signal_number || own_status) && WIFEXITED(worker->wait_status))
 		return WEXITSTATUS(worker->wait_status);
 	if (!signal_number)
 		signal_number = WTERMSIG(worker->wait_status);
@@ -103,7 +103,8 @@ static int watch_signals(void)
 	return signalfd(-1, &wanted, SFD_CLOEXEC);
 }
 
-int supervise(const char *root, int (*work)(void *context, int stop_fd), void *context)
+int supervise(const char *root, bool own_status, int (*work)(void *context, int stop_fd),
+	      void *context)
 {
 	struct worker worker = {.signals = watch_signals()};
 	pid_t parent = getpid();
@@ -127,5 +128,5 @@ int supervise(const char *root, int (*work)(void *context, int stop_fd), void *c
 	close(worker.signals);
 	if (worker.stop >= 0)
 		close(worker.stop);
-	return pass_on(&worker);
+	return pass_on(&worker, own_status);
 }
