@@ -19,7 +19,12 @@ struct shared_option {
 	char *directory; /* here */
 	bool all_stages; /* mode=max */
 	bool may_fail;   /* ignore-error=true */
+	bool beside;     /* type=inline: beside each image that is pushed */
 };
+
+/* Where the cache of an image is that is pushed under this name: a tag beside its own. Owned; NULL:
+ * no memory, or the name has no tag. */
+char *shared_caches_beside(const char *name);
 
 /* A cache that steps may come from. */
 struct shared_source {

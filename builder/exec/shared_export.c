@@ -248,17 +248,13 @@ static int take_stages(struct export *export, bool all, struct msb_error *err)
 static int keep_old(struct export *export, struct msb_error *err)
 {
 	struct shared_document *document = &export->document;
-	size_t blobs = 0;
 	int r = cache_place_read(export->place, document, err);
 
 	if (r == -ENODATA || r == -EBADMSG || r == -EFBIG)
 		return 0;
 	if (r < 0)
 		return r;
-	for (size_t i = 0; i < document->bundle_count; i++)
-		blobs += document->bundles[i].count;
-	if (document->step_count > SHARED_STEPS / 2 ||
-	    document->bundle_count > SHARED_BUNDLES / 2 || blobs > SHARED_BLOBS / 2)
+	if (shared_document_is_full(document))
 		shared_document_done(document);
 	for (size_t i = 0; i < document->bundle_count; i++)
 		for (size_t j = 0; j < document->bundles[i].count; j++)
@@ -298,11 +294,11 @@ static void tell_sent(const struct export *export, const char *where)
 		shared_caches_tell(&export->build->events, "cache-to", where, text);
 }
 
-static int send_one(struct build *build, const struct shared_option *option, struct msb_error *err)
+static int send_to(struct build *build, const struct shared_option *option, const char *reference,
+		   struct msb_error *err)
 {
 	AUTO(export_done) struct export export = {.build = build};
-	int r = cache_place_open(build->writer, option->reference, option->directory, &export.place,
-				 err);
+	int r = cache_place_open(build->writer, reference, option->directory, &export.place, err);
 
 	if (r >= 0)
 		r = leave_out_bases(&export, err);
@@ -315,7 +311,31 @@ static int send_one(struct build *build, const struct shared_option *option, str
 	if (r >= 0 && export.changed)
 		r = cache_place_write(export.place, &export.document, err);
 	if (r >= 0)
-		tell_sent(&export, option->reference ? option->reference : option->directory);
+		tell_sent(&export, reference ? reference : option->directory);
+	return r;
+}
+
+static int send_beside(struct build *build, const struct shared_option *option,
+		       struct msb_error *err)
+{
+	size_t sent = 0;
+	int r = 0;
+
+	for (size_t i = 0; r >= 0 && i < build->outputs.count; i++) {
+		const struct output *output = &build->outputs.items[i];
+		const struct strlist *names =
+			output->names.count > 0 ? &output->names : &build->tags;
+
+		for (size_t j = 0; r >= 0 && output->push && j < names->count; j++) {
+			autofree char *name = shared_caches_beside(names->items[j]);
+
+			r = name ? send_to(build, option, name, err) : msb_error_memory(err);
+			sent++;
+		}
+	}
+	if (r >= 0 && sent == 0)
+		shared_caches_tell(&build->events, "cache-to", option->text,
+				   "no image is pushed that it could go with (--push)");
 	return r;
 }
 
@@ -328,7 +348,8 @@ int shared_caches_send(struct build *build, struct msb_error *err)
 		const struct shared_option *option = &caches->to[i];
 		struct msb_error why = {0};
 
-		r = send_one(build, option, &why);
+		r = option->beside ? send_beside(build, option, &why)
+				   : send_to(build, option, option->reference, &why);
 		if (r < 0 && option->may_fail && r != -ENOMEM) {
 			shared_caches_tell(&build->events, "cache-to", option->text, why.text);
 			r = 0;

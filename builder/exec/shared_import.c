@@ -9,6 +9,7 @@
 #include <msb/tree.h>
 
 #include "buffer.h"
+#include "reference.h"
 #include "shared_caches.h"
 
 void shared_caches_tell(struct events *events, const char *option, const char *where,
@@ -59,6 +60,34 @@ static int index_document(struct shared_source *source)
 	return r;
 }
 
+char *shared_caches_beside(const char *name)
+{
+	autofree char *normalized = NULL;
+
+	if (reference_normalize(name, &normalized, NULL) < 0 || strchr(normalized, '@'))
+		return NULL;
+	return buffer_format("%s.msb-cache", normalized);
+}
+
+/* The cache of the image that the option names, where there is one beside it. */
+static int read_beside(struct shared_caches *caches, struct shared_source *source)
+{
+	autofree char *name = shared_caches_beside(source->option->reference);
+	struct cache_place *place = NULL;
+	int r;
+
+	if (!name || cache_place_open(caches->writer, name, NULL, &place, NULL) < 0)
+		return -ENOENT;
+	r = cache_place_read(place, &source->document, NULL);
+	if (r < 0) {
+		cache_place_close(place);
+		return r;
+	}
+	cache_place_close(source->place);
+	source->place = place;
+	return 0;
+}
+
 static int begin_source(struct shared_caches *caches, struct shared_source *source,
 			struct msb_error *err)
 {
@@ -68,6 +97,8 @@ static int begin_source(struct shared_caches *caches, struct shared_source *sour
 
 	if (r >= 0)
 		r = cache_place_read(source->place, &source->document, err);
+	if (r == -EEXIST && option->reference && read_beside(caches, source) >= 0)
+		r = 0;
 	if (r >= 0 && index_document(source) < 0)
 		r = msb_error_memory(err);
 	source->usable = r >= 0;

@@ -57,19 +57,28 @@ static int take_attribute(struct shared_option *option, struct reading *reading,
 			     option->text, item);
 }
 
-static int check(const struct shared_option *option, const struct reading *reading,
-		 struct msb_error *err)
+static int check(struct shared_option *option, const struct reading *reading, struct msb_error *err)
 {
 	const char *type = reading->type ? reading->type : "";
 	bool registry = strcmp(type, "registry") == 0;
 
-	if (strcmp(type, "inline") == 0)
-		return msb_error_say(err, EOPNOTSUPP,
-				     "%s %s: a cache is kept beside images, not in them: use "
-				     "type=registry with a tag of its own",
+	if (strcmp(type, "inline") == 0 && !reading->writes)
+		return msb_error_say(err, EINVAL,
+				     "%s %s: the cache of an image is read with "
+				     "type=registry,ref=IMAGE",
 				     reading->name, option->text);
+	if (strcmp(type, "inline") == 0) {
+		option->beside = true;
+		return option->reference || option->directory
+			       ? msb_error_say(err, EINVAL,
+					       "%s %s: type=inline goes with the image that is "
+					       "pushed, and takes no place of its own",
+					       reading->name, option->text)
+			       : 0;
+	}
 	if (!registry && strcmp(type, "local") != 0)
-		return msb_error_say(err, EINVAL, "%s %s: type=registry or type=local is missing",
+		return msb_error_say(err, EINVAL,
+				     "%s %s: type=registry, local or inline is missing",
 				     reading->name, option->text);
 	if (registry ? !option->reference || !*option->reference || option->directory
 		     : !option->directory || !*option->directory || option->reference)

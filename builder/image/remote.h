@@ -94,6 +94,10 @@ int token_get(struct remote *remote, const char *scope, char **ret, struct msb_e
 void token_drop(struct remote *remote, const char *scope);
 void tokens_done(struct remote *remote);
 
+/* tags.c: the repository's tags in the registry's order; with `after` perhaps only those that sort
+ * behind it. */
+int tags_list(struct remote *remote, const char *after, struct strlist *ret, struct msb_error *err);
+
 /* Nanoseconds of CLOCK_MONOTONIC. */
 int64_t remote_clock(void);
 

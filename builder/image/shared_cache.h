@@ -35,12 +35,20 @@ struct shared_bundle {
 	size_t count;
 };
 
+/* A further tag's document that this one has in it, and when it was found there. */
+struct shared_fold {
+	struct msb_digest document;
+	int64_t since; /* seconds since 1970 */
+};
+
 /* A value that owns all it points to. */
 struct shared_document {
 	struct shared_step *steps;
 	size_t step_count;
 	struct shared_bundle *bundles;
 	size_t bundle_count;
+	struct shared_fold *folds;
+	size_t fold_count;
 };
 void shared_document_done(struct shared_document *document);
 #define autoshared __attribute__((cleanup(shared_document_done))) struct shared_document
@@ -53,6 +61,13 @@ void shared_document_done(struct shared_document *document);
 /* Append; 0 or -ENOMEM. The bundle's blobs are taken over. */
 int shared_add_step(struct shared_document *document, const struct shared_step *step);
 int shared_add_bundle(struct shared_document *document, const struct shared_bundle *bundle);
+
+int shared_add_fold(struct shared_document *document, const struct shared_fold *fold);
+/* Steps and bundles that `document` has not; of a step that both have its own stays. What is taken
+ * is taken out of `other`. */
+int shared_document_merge(struct shared_document *document, struct shared_document *other);
+/* So large that it is time to begin anew. */
+bool shared_document_is_full(const struct shared_document *document);
 
 /* Canonical JSON, owned by the caller; and back, with -EBADMSG for what is wrong. */
 int shared_document_encode(const struct shared_document *document, char **ret,
@@ -69,8 +84,8 @@ int cache_place_open(struct store_writer *writer, const char *reference, const c
 void cache_place_close(struct cache_place *place);
 DEFINE_AUTO(struct cache_place, cache_place_close)
 
-/* -ENODATA, without a message: there is none yet. -EEXIST: what is there is no cache. -EBADMSG: it
- * is damaged. */
+/* All that is there, whoever wrote it. -ENODATA, without a message: there is none yet. -EEXIST:
+ * what is there is no cache. -EBADMSG: it is damaged. */
 int cache_place_read(struct cache_place *place, struct shared_document *ret, struct msb_error *err);
 /* Puts all blobs of the bundle into the store, each verified. */
 int cache_place_fetch(struct cache_place *place, const struct shared_bundle *bundle,
@@ -79,8 +94,9 @@ int cache_place_fetch(struct cache_place *place, const struct shared_bundle *bun
 /* Makes the bundle of these blobs of the store, whose sizes are filled in, and sends it. */
 int cache_place_send(struct cache_place *place, struct shared_bundle *bundle,
 		     struct msb_error *err);
-/* Last: from now on the cache is what the document says. */
-int cache_place_write(struct cache_place *place, const struct shared_document *document,
+/* Last: from now on the cache has what the document says, and what others wrote meanwhile, which is
+ * merged into it. */
+int cache_place_write(struct cache_place *place, struct shared_document *document,
 		      struct msb_error *err);
 
 #endif

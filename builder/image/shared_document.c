@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "digest_map.h"
 #include "internal.h"
 #include "shared_cache.h"
 
@@ -11,6 +12,7 @@ void shared_document_done(struct shared_document *document)
 		free(document->bundles[i].blobs);
 	free(document->bundles);
 	free(document->steps);
+	free(document->folds);
 	*document = (struct shared_document){0};
 }
 
@@ -35,6 +37,102 @@ int shared_add_bundle(struct shared_document *document, const struct shared_bund
 		return -ENOMEM;
 	document->bundles = grown;
 	grown[document->bundle_count++] = *bundle;
+	return 0;
+}
+
+int shared_add_fold(struct shared_document *document, const struct shared_fold *fold)
+{
+	struct shared_fold *grown =
+		reallocarray(document->folds, document->fold_count + 1, sizeof(*grown));
+
+	if (!grown)
+		return -ENOMEM;
+	document->folds = grown;
+	grown[document->fold_count++] = *fold;
+	return 0;
+}
+
+static int merge_bundles(struct shared_document *document, struct shared_document *other,
+			 struct digest_map *known)
+{
+	int r = 0;
+
+	for (size_t i = 0; r >= 0 && i < document->bundle_count; i++)
+		r = digest_map_set(known, &document->bundles[i].digest, 0);
+	for (size_t i = 0; r >= 0 && i < other->bundle_count; i++) {
+		struct shared_bundle *bundle = &other->bundles[i];
+
+		if (digest_map_find(known, &bundle->digest, NULL))
+			continue;
+		r = shared_add_bundle(document, bundle);
+		if (r >= 0) {
+			bundle->blobs = NULL;
+			bundle->count = 0;
+		}
+	}
+	return r;
+}
+
+int shared_document_merge(struct shared_document *document, struct shared_document *other)
+{
+	struct digest_map keys = {0}, bundles = {0};
+	int r = merge_bundles(document, other, &bundles);
+
+	for (size_t i = 0; r >= 0 && i < document->step_count; i++)
+		r = digest_map_set(&keys, &document->steps[i].key, 0);
+	for (size_t i = 0; r >= 0 && i < other->step_count; i++)
+		if (!digest_map_find(&keys, &other->steps[i].key, NULL))
+			r = shared_add_step(document, &other->steps[i]);
+	digest_map_done(&keys);
+	digest_map_done(&bundles);
+	return r;
+}
+
+static size_t count_blobs(const struct shared_document *document)
+{
+	size_t blobs = 0;
+
+	for (size_t i = 0; i < document->bundle_count; i++)
+		blobs += document->bundles[i].count;
+	return blobs;
+}
+
+bool shared_document_is_full(const struct shared_document *document)
+{
+	return document->step_count > SHARED_STEPS / 2 ||
+	       document->bundle_count > SHARED_BUNDLES / 2 ||
+	       count_blobs(document) > SHARED_BLOBS / 2;
+}
+
+static json_t *folds_to_json(const struct shared_document *document)
+{
+	json_auto_t *json = json_object();
+	char text[MSB_DIGEST_TEXT];
+
+	for (size_t i = 0; json && i < document->fold_count; i++)
+		if (!json_put(json, msb_digest_format(&document->folds[i].document, text),
+			      json_integer(document->folds[i].since)))
+			return NULL;
+	return steal(&json);
+}
+
+static int folds_from_json(json_t *json, struct shared_document *document, struct msb_error *err)
+{
+	const char *key;
+	json_t *value;
+	int r = json_take_object(json, "folded", &json, err);
+
+	if (r < 0 || !json)
+		return r;
+	json_object_foreach(json, key, value)
+	{
+		struct shared_fold fold = {.since = json_integer_value(value)};
+
+		if (msb_digest_parse(key, &fold.document) < 0)
+			return msb_error_say(err, EBADMSG, "a document's name is no digest");
+		if (shared_add_fold(document, &fold) < 0)
+			return msb_error_memory(err);
+	}
 	return 0;
 }
 
@@ -79,6 +177,8 @@ int shared_document_encode(const struct shared_document *document, char **ret,
 
 	complete = json_put(json, "bundles", bundles) && complete &&
 		   json_put(json, "version", json_integer(1));
+	if (document->fold_count > 0)
+		complete = complete && json_put(json, "folded", folds_to_json(document));
 	for (size_t i = 0; complete && i < document->step_count; i++)
 		complete = json_array_append_new(steps, step_to_json(&document->steps[i])) == 0;
 	for (size_t i = 0; complete && i < document->bundle_count; i++)
@@ -159,12 +259,8 @@ static int bundle_from_json(json_t *json, struct shared_document *document, stru
 
 static int check_counts(const struct shared_document *document, struct msb_error *err)
 {
-	size_t blobs = 0;
-
-	for (size_t i = 0; i < document->bundle_count; i++)
-		blobs += document->bundles[i].count;
 	if (document->step_count > SHARED_STEPS || document->bundle_count > SHARED_BUNDLES ||
-	    blobs > SHARED_BLOBS)
+	    count_blobs(document) > SHARED_BLOBS)
 		return msb_error_say(err, EFBIG, "the cache has more steps or files than it may");
 	return 0;
 }
@@ -187,6 +283,8 @@ int shared_document_decode(const char *text, size_t size, struct shared_document
 		r = json_take_array(json, "steps", &steps, err);
 	if (r >= 0)
 		r = json_take_array(json, "bundles", &bundles, err);
+	if (r >= 0)
+		r = folds_from_json(json, &document, err);
 	json_array_foreach(steps, i, item)
 	{
 		if (r >= 0)

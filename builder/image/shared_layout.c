@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/file.h>
 #include <unistd.h>
 
 #include "io.h"
@@ -10,6 +11,7 @@
 
 struct place {
 	char *directory; /* owned */
+	int locked;      /* a descriptor of it; -1: none */
 };
 
 static void close_place(void *context)
@@ -26,6 +28,7 @@ int shared_layout_open(const char *directory, void **ret, struct msb_error *err)
 
 	if (!place)
 		return msb_error_memory(err);
+	place->locked = -1;
 	place->directory = strdup(directory);
 	if (!place->directory) {
 		free(place);
@@ -94,7 +97,8 @@ static int find_manifest(const struct buffer *text, struct descriptor *ret, stru
 	return descriptor_from_json(json_array_get(list, 0), ret, err);
 }
 
-static int get_manifest(void *context, struct buffer *ret, struct msb_error *err)
+static int get_manifest(void *context, const struct msb_digest *side, struct buffer *ret,
+			struct msb_error *err)
 {
 	struct place *place = context;
 	struct descriptor manifest;
@@ -104,6 +108,7 @@ static int get_manifest(void *context, struct buffer *ret, struct msb_error *err
 	char name[96];
 	int r;
 
+	(void)side; /* there are none */
 	directory = open(place->directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (directory < 0 && errno == ENOENT)
 		return -ENODATA;
@@ -182,7 +187,31 @@ static int put_blob(void *context, int fd, const struct descriptor *blob, struct
 	return put_file(directory, name, fd, NULL, err);
 }
 
-static int put_manifest(void *context, const char *text, struct msb_error *err)
+static int lock(void *context, struct msb_error *err)
+{
+	struct place *place = context;
+	autoclose int directory = -1;
+	int r = make_directory(place, &directory, err);
+
+	if (r < 0)
+		return r;
+	while (flock(directory, LOCK_EX) < 0)
+		if (errno != EINTR)
+			return msb_error_set(err, errno, "lock directory '%s'", place->directory);
+	place->locked = steal_fd(&directory);
+	return 0;
+}
+
+static void unlock(void *context)
+{
+	struct place *place = context;
+
+	close(place->locked);
+	place->locked = -1;
+}
+
+static int put_manifest(void *context, const struct msb_digest *side, const char *text,
+			struct msb_error *err)
 {
 	struct descriptor manifest = {.size = strlen(text), .media_type = MEDIA_MANIFEST};
 	json_auto_t *index = json_object();
@@ -193,6 +222,7 @@ static int put_manifest(void *context, const char *text, struct msb_error *err)
 	bool complete;
 	int r = make_directory(context, &directory, err);
 
+	(void)side;
 	msb_digest_of(text, manifest.size, &manifest.digest);
 	complete = json_put(index, "manifests", list) &&
 		   json_put(index, "schemaVersion", json_integer(2)) &&
@@ -211,6 +241,8 @@ static int put_manifest(void *context, const char *text, struct msb_error *err)
 
 const struct shared_place_kind shared_in_layout = {
 	.close = close_place,
+	.lock = lock,
+	.unlock = unlock,
 	.get_manifest = get_manifest,
 	.begin_blob = begin_blob,
 	.end_blob = end_blob,

@@ -3,11 +3,19 @@
 
 #include <errno.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "io.h"
 #include "registries.h"
+#include "remote.h"
 #include "shared_bundle.h"
+
+#define MOST_SIDES 64
+/* A writer that read the place longer ago than a side tag stays does not write it: see
+ * ARCHITECTURE.md. */
+#define SIDE_STAYS_S     3600
+#define READING_LASTS_NS ((int64_t)600 * 1000000000)
 
 struct cache_place {
 	struct store_writer *writer;
@@ -89,11 +97,13 @@ static int read_document(struct cache_place *place, const struct manifest *manif
 	return r < 0 ? r : shared_document_decode((const char *)text.bytes, text.size, ret, err);
 }
 
-int cache_place_read(struct cache_place *place, struct shared_document *ret, struct msb_error *err)
+static int read_one(struct cache_place *place, const struct msb_digest *side,
+		    struct shared_document *ret, struct msb_digest *ret_digest,
+		    struct msb_error *err)
 {
 	automanifest manifest = {0};
 	autobuffer text = {0};
-	int r = place->kind->get_manifest(place->place, &text, err);
+	int r = place->kind->get_manifest(place->place, side, &text, err);
 
 	if (r >= 0)
 		r = manifest_decode((const char *)text.bytes, text.size, &manifest, err);
@@ -101,7 +111,63 @@ int cache_place_read(struct cache_place *place, struct shared_document *ret, str
 		return r;
 	if (strcmp(manifest.config.media_type, MEDIA_CACHE_CONFIG) != 0)
 		return msb_error_say(err, EEXIST, "what is there is no cache of msb");
+	*ret_digest = manifest.config.digest;
 	return read_document(place, &manifest, ret, err);
+}
+
+static bool has_fold(const struct shared_document *document, const struct msb_digest *side)
+{
+	for (size_t i = 0; i < document->fold_count; i++)
+		if (msb_digest_equal(&document->folds[i].document, side))
+			return true;
+	return false;
+}
+
+/* What others wrote and the place's own document has not. One that cannot be read, because it was
+ * folded and dropped just now or is damaged, is as if it were not there. */
+static int read_side(struct cache_place *place, const struct msb_digest *side,
+		     struct shared_document *ret, struct msb_error *err)
+{
+	const struct shared_fold fold = {*side, time(NULL)};
+	autoshared other = {0};
+	struct msb_digest digest;
+
+	if (read_one(place, side, &other, &digest, NULL) < 0)
+		return 0;
+	return shared_document_merge(ret, &other) < 0 || shared_add_fold(ret, &fold) < 0
+		       ? msb_error_memory(err)
+		       : 1;
+}
+
+/* own: the digest of the place's own document, which is under a side tag, too. */
+static int read_sides(struct cache_place *place, const struct msb_digest *own,
+		      struct shared_document *ret, struct msb_error *err)
+{
+	struct digests sides = {0};
+	int found = 0, r = place->kind->list_sides(place->place, &sides, err);
+
+	for (size_t i = 0; r >= 0 && i < sides.count && found < MOST_SIDES; i++) {
+		if (has_fold(ret, &sides.items[i]))
+			continue;
+		r = own && msb_digest_equal(&sides.items[i], own)
+			    ? shared_add_fold(ret, &(struct shared_fold){*own, time(NULL)})
+			    : read_side(place, &sides.items[i], ret, err);
+		found += r > 0;
+	}
+	free(sides.items);
+	return r < 0 ? r : found;
+}
+
+int cache_place_read(struct cache_place *place, struct shared_document *ret, struct msb_error *err)
+{
+	struct msb_digest own;
+	int r = read_one(place, NULL, ret, &own, err), found = 0;
+
+	if ((r >= 0 || r == -ENODATA) && place->kind->list_sides)
+		found = read_sides(place, r >= 0 ? &own : NULL, ret, err);
+	if (found < 0)
+		return found;
+	return r == -ENODATA && found > 0 ? 0 : r;
 }
 
 static struct descriptor descriptor_of(const struct shared_bundle *bundle)
@@ -168,22 +234,102 @@ static int put_document(struct cache_place *place, const char *text, struct desc
 	return place->kind->put_blob(place->place, fd, ret, err);
 }
 
-int cache_place_write(struct cache_place *place, const struct shared_document *document,
+/* What was written since the document's author looked. */
+static int merge_news(struct cache_place *place, struct shared_document *document,
 		      struct msb_error *err)
 {
-	automanifest manifest = {.layer_count = document->bundle_count};
-	autofree char *config = NULL, *text = NULL;
-	int r = shared_document_encode(document, &config, err);
+	autoshared now = {0};
+	int r = cache_place_read(place, &now, err);
 
+	if (r == -ENODATA || r == -EBADMSG || r == -EFBIG)
+		return 0;
 	if (r < 0)
 		return r;
+	free(document->folds);
+	document->folds = now.folds;
+	document->fold_count = now.fold_count;
+	now.folds = NULL;
+	if (!shared_document_is_full(&now) && shared_document_merge(document, &now) < 0)
+		return msb_error_memory(err);
+	return 0;
+}
+
+/* Side tags that were folded long ago are of no use to anybody; *ret takes them. */
+static int take_old_folds(struct shared_document *document, struct digests *ret,
+			  struct msb_error *err)
+{
+	int64_t limit = time(NULL) - SIDE_STAYS_S;
+	size_t kept = 0;
+
+	ret->items = calloc(document->fold_count + 1, sizeof(*ret->items));
+	if (!ret->items)
+		return msb_error_memory(err);
+	for (size_t i = 0; i < document->fold_count; i++) {
+		if (document->folds[i].since < limit)
+			ret->items[ret->count++] = document->folds[i].document;
+		else
+			document->folds[kept++] = document->folds[i];
+	}
+	document->fold_count = kept;
+	return 0;
+}
+
+static int put_manifests(struct cache_place *place, const struct shared_document *document,
+			 const char *config, struct msb_error *err)
+{
+	autostrlist annotation = {0};
+	automanifest manifest = {.layer_count = document->bundle_count};
+	autofree char *text = NULL, *side = NULL;
+	int r;
+
 	manifest.layers = calloc(document->bundle_count + 1, sizeof(*manifest.layers));
-	if (!manifest.layers)
+	if (!manifest.layers || strlist_add(&annotation, "org.msb.cache.tag=beside") < 0)
 		return msb_error_memory(err);
 	for (size_t i = 0; i < document->bundle_count; i++)
 		manifest.layers[i] = descriptor_of(&document->bundles[i]);
 	r = put_document(place, config, &manifest.config, err);
 	if (r >= 0)
 		r = manifest_encode(&manifest, &text, err);
-	return r < 0 ? r : place->kind->put_manifest(place->place, text, err);
+	/* Another digest than the other's: it is dropped by its own. */
+	manifest.annotations = &annotation;
+	if (r >= 0)
+		r = manifest_encode(&manifest, &side, err);
+	if (r >= 0 && place->kind->list_sides)
+		r = place->kind->put_manifest(place->place, &manifest.config.digest, side, err);
+	return r < 0 ? r : place->kind->put_manifest(place->place, NULL, text, err);
+}
+
+static int write_merged(struct cache_place *place, struct shared_document *document,
+			struct msb_error *err)
+{
+	struct digests old = {0};
+	autofree char *config = NULL;
+	int64_t begun = remote_clock();
+	int r = merge_news(place, document, err);
+
+	if (r >= 0)
+		r = take_old_folds(document, &old, err);
+	if (r >= 0)
+		r = shared_document_encode(document, &config, err);
+	if (r >= 0 && remote_clock() - begun > READING_LASTS_NS)
+		r = msb_error_say(err, ETIMEDOUT, "it is too slow to be written safely");
+	if (r >= 0)
+		r = put_manifests(place, document, config, err);
+	for (size_t i = 0; r >= 0 && i < old.count && place->kind->drop_side; i++)
+		place->kind->drop_side(place->place, &old.items[i]);
+	free(old.items);
+	return r;
+}
+
+int cache_place_write(struct cache_place *place, struct shared_document *document,
+		      struct msb_error *err)
+{
+	int r = place->kind->lock ? place->kind->lock(place->place, err) : 0;
+
+	if (r < 0)
+		return r;
+	r = write_merged(place, document, err);
+	if (place->kind->unlock)
+		place->kind->unlock(place->place);
+	return r;
 }

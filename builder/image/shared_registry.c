@@ -69,10 +69,93 @@ static int connect_place(struct place *place, struct msb_error *err)
 	return r;
 }
 
-static int get_manifest(void *context, struct buffer *ret, struct msb_error *err)
+/* A tag beside the place's own: "cache.msb-0123…". */
+#define SIDE        ".msb-"
+#define SIDE_DIGEST 64
+
+/* Below the repository; NULL side: the place's own tag. Owned. */
+static char *manifest_path(const struct place *place, const struct msb_digest *side)
+{
+	char text[MSB_DIGEST_TEXT];
+
+	return side ? buffer_format("manifests/%s" SIDE "%s", place->name.version,
+				    msb_digest_format(side, text) + 7)
+		    : buffer_format("manifests/%s", place->name.version);
+}
+
+/* A tag that is too long to have others beside it has none. */
+static bool has_sides(const struct place *place)
+{
+	return !place->name.by_digest &&
+	       strlen(place->name.version) + strlen(SIDE) + SIDE_DIGEST <= 128;
+}
+
+static int add_side(const struct place *place, const char *tag, struct digests *ret,
+		    struct msb_error *err)
+{
+	size_t length = strlen(place->name.version);
+	struct msb_digest *grown, side;
+
+	if (strncmp(tag, place->name.version, length) != 0 ||
+	    strncmp(tag + length, SIDE, strlen(SIDE)) != 0 ||
+	    msb_digest_parse(tag + length + strlen(SIDE), &side) < 0)
+		return 0;
+	grown = reallocarray(ret->items, ret->count + 1, sizeof(*grown));
+	if (!grown)
+		return msb_error_memory(err);
+	ret->items = grown;
+	grown[ret->count++] = side;
+	return 0;
+}
+
+static int list_sides(void *context, struct digests *ret, struct msb_error *err)
 {
 	struct place *place = context;
-	autofree char *path = buffer_format("manifests/%s", place->name.version);
+	autofree char *after = buffer_format("%s" SIDE, place->name.version);
+	autostrlist tags = {0};
+	int r = after ? 0 : msb_error_memory(err);
+
+	if (r < 0 || !has_sides(place))
+		return r;
+	r = connect_place(place, err);
+	/* Some allow their images to be read and no list of them: then there is nobody beside. */
+	if (r < 0 || tags_list(place->remote, after, &tags, NULL) < 0)
+		return r;
+	for (size_t i = 0; r >= 0 && i < tags.count; i++)
+		r = add_side(place, tags.items[i], ret, err);
+	return r;
+}
+
+static void drop_side(void *context, const struct msb_digest *side)
+{
+	struct place *place = context;
+	autofree char *path = manifest_path(place, side), *doomed = NULL;
+	autostrlist headers = {0};
+	struct remote_request request = {
+		.method = "HEAD",
+		.path = path,
+		.push = true,
+		.headers = &headers,
+		.most = ANSWER_MOST,
+	};
+	autoresponse response = {0};
+
+	if (!path || strlist_add(&headers, "Accept: " MEDIA_MANIFEST) < 0 ||
+	    connect_place(place, NULL) < 0 ||
+	    remote_try(place->remote, &request, &response, NULL) < 0 || !response.digest)
+		return;
+	doomed = buffer_format("manifests/%s", response.digest);
+	request.method = "DELETE";
+	request.path = doomed;
+	if (doomed)
+		remote_try(place->remote, &request, &response, NULL);
+}
+
+static int get_manifest(void *context, const struct msb_digest *side, struct buffer *ret,
+			struct msb_error *err)
+{
+	struct place *place = context;
+	autofree char *path = manifest_path(place, side);
 	autostrlist headers = {0};
 	autoresponse response = {0};
 	const struct remote_request request = {
@@ -137,10 +220,11 @@ static int put_blob(void *context, int fd, const struct descriptor *blob, struct
 	return r < 0 ? r : upload_blob(place->remote, &upload, &state, err);
 }
 
-static int put_manifest(void *context, const char *text, struct msb_error *err)
+static int put_manifest(void *context, const struct msb_digest *side, const char *text,
+			struct msb_error *err)
 {
 	struct place *place = context;
-	autofree char *path = buffer_format("manifests/%s", place->name.version);
+	autofree char *path = manifest_path(place, side);
 	struct memory_source memory = {text, strlen(text), 0};
 	const struct layer_source body = memory_source(&memory);
 	autostrlist headers = {0};
@@ -159,6 +243,8 @@ static int put_manifest(void *context, const char *text, struct msb_error *err)
 
 	if (!path || strlist_add(&headers, "Content-Type: " MEDIA_MANIFEST) < 0)
 		return msb_error_memory(err);
+	if (side && !has_sides(place))
+		return 0;
 	if (place->name.by_digest)
 		return msb_error_say(err, EINVAL, "a cache is sent to a tag, not to a digest");
 	r = connect_place(place, err);
@@ -171,6 +257,8 @@ static int put_manifest(void *context, const char *text, struct msb_error *err)
 
 const struct shared_place_kind shared_in_registry = {
 	.close = close_place,
+	.list_sides = list_sides,
+	.drop_side = drop_side,
 	.get_manifest = get_manifest,
 	.begin_blob = begin_blob,
 	.end_blob = end_blob,

@@ -40,13 +40,13 @@ static int get_page(struct remote *remote, const char *last, struct strlist *ret
 	return r;
 }
 
-static int list(struct remote *remote, struct strlist *ret, struct msb_error *err)
+int tags_list(struct remote *remote, const char *after, struct strlist *ret, struct msb_error *err)
 {
 	bool more = true;
 	int r = 0;
 
 	while (r >= 0 && more) {
-		const char *last = ret->count > 0 ? ret->items[ret->count - 1] : NULL;
+		const char *last = ret->count > 0 ? ret->items[ret->count - 1] : after;
 		autostrlist page = {0};
 
 		r = get_page(remote, last, &page, &more, err);
@@ -82,6 +82,6 @@ int registry_tags(const char *name, struct strlist *ret, struct msb_error *err)
 		r = remote_open(http, &settings, place.domain, place.repository, NULL, &remote,
 				err);
 	if (r >= 0)
-		r = list(remote, ret, err);
+		r = tags_list(remote, NULL, ret, err);
 	return r < 0 ? msb_error_prefix(err, r, "%s", name) : 0;
 }

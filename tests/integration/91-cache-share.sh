@@ -9,18 +9,6 @@ port=$(free_port)
 registry registry "$port"
 registry=localhost:$port
 
-# steps STATE: how many steps of the newest build are in it, its FROMs not counted.
-steps() {
-    sqlite3 "$MSB_ROOT/records.db" "SELECT count(*) FROM step
-        WHERE build = (SELECT max(id) FROM build) AND state = $1 AND number > 1"
-}
-
-# second NAME: a store with nothing but the base image becomes the one in use.
-second() {
-    export MSB_ROOT=$work/$1
-    msb load -i "$work/base.tar" >out
-}
-
 # sound: nothing that a record of the store names is missing or damaged.
 sound() {
     msb fsck >"$work/out" 2>&1 || fail "$(cat "$work/out")"
@@ -189,34 +177,6 @@ build -t app --cache-from type=local,src=cut
 same 0 "$(steps 1)"
 same "$wanted" "$(id_of app)"
 
-it "loses nothing to two builders at once"
-to=type=registry,ref=$registry/cache:two
-for name in left right; do
-    printf 'FROM busybox\nRUN echo %s >/%s\n' "$name" "$name" >"ctx/Dockerfile-$name"
-    second "$name-store"
-done
-for name in left right; do
-    MSB_ROOT=$work/$name-store spawn msb build -q -f "ctx/Dockerfile-$name" --cache-to "$to" ctx \
-        >"$name.id" 2>"$name.log"
-done
-wait "${children[@]: -2}"
-second both-store
-for name in left right; do
-    build --cache-from "$to" -f "$work/ctx/Dockerfile-$name"
-    steps 2
-done >hits
-(($(grep -c 1 hits) >= 1)) || fail "neither came"
-# Whose manifest was not the last one sends again what is missing.
-for name in left right; do
-    MSB_ROOT=$work/$name-store msb build -q -f "ctx/Dockerfile-$name" --cache-to "$to" ctx >out
-done
-second all-store
-for name in left right; do
-    build -q --cache-from "$to" -f "$work/ctx/Dockerfile-$name"
-    same 1 "$(steps 2)"
-    same "$(cat "$name.id")" "$(cat out)"
-done
-
 it "takes no image for a cache, and puts none in an image's place"
 export MSB_ROOT=$first
 msb tag app "$registry/app:v1"
@@ -228,9 +188,21 @@ contains err "cache-to type=registry,ref=$registry/app:v1: what is there is no c
 build --target tools --cache-to "type=registry,ref=$registry/app:v1,ignore-error=true"
 contains log 'what is there is no cache'
 
+it "sends a cache with an image that is pushed, and finds it by the image's name"
+export MSB_ROOT=$first
+build --push -t "$registry/inline:v1" --cache-to type=inline,mode=max
+wanted=$(id_of "$registry/inline:v1")
+second inline-store
+build -q -t inline --cache-from "type=registry,ref=$registry/inline:v1"
+same "$wanted" "$(id_of inline)"
+same 0 "$(steps 1)"
+build -t inline --cache-to type=inline
+contains log 'cache-to type=inline: no image is pushed'
+
 it "refuses what it does not know"
-refuses 1 'kept beside images' msb build --cache-to type=inline ctx
-refuses 1 'type=registry or type=local is missing' msb build --cache-to type=gha ctx
+refuses 1 'takes no place of its own' msb build --cache-to type=inline,ref=x ctx
+refuses 1 'type=registry,ref=IMAGE' msb build --cache-from type=inline ctx
+refuses 1 'type=registry, local or inline is missing' msb build --cache-to type=gha ctx
 refuses 1 'ref= is what type=registry needs' msb build --cache-from type=registry ctx
 refuses 1 'dest= is what type=local needs' msb build --cache-to type=local,ref=x ctx
 refuses 1 'mode is min or max' msb build --cache-to type=local,dest=x,mode=some ctx

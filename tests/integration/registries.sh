@@ -54,3 +54,15 @@ fetched() {
 id_of() { # IMAGE
     msb inspect "$1" | jq -r '.[0].Id'
 }
+
+# steps STATE: how many steps of the newest build are in it, its FROMs not counted.
+steps() {
+    sqlite3 "$MSB_ROOT/records.db" "SELECT count(*) FROM step
+        WHERE build = (SELECT max(id) FROM build) AND state = $1 AND number > 1"
+}
+
+# second NAME: a store with nothing but the images in base.tar becomes the one in use.
+second() {
+    export MSB_ROOT=$work/$1
+    msb load -i "$work/base.tar" >out
+}

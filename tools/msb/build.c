@@ -80,8 +80,8 @@ static const struct argp_option build_options[] = {
 	 "Take steps that another machine built: type=registry,ref=REF, type=local,src=DIR, or "
 	 "REF; may be given several times"},
 	{"cache-to", KEY_CACHE_TO, "CACHE", 0,
-	 "Send what the steps made to type=registry,ref=REF or type=local,dest=DIR; those of all "
-	 "stages with mode=max"},
+	 "Send what the steps made to type=registry,ref=REF or type=local,dest=DIR, or with the "
+	 "image that is pushed, type=inline; those of all stages with mode=max"},
 	{"pull", KEY_PULL, "BOOL", OPTION_ARG_OPTIONAL,
 	 "Ask for newer base images; otherwise those that are here will do"},
 	{"network", KEY_NETWORK, "MODE", 0, "Of RUN: default, host or none"},
