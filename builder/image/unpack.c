@@ -75,6 +75,7 @@ static int unpack_tee(struct store_writer *writer, const struct msb_digest *pare
 	struct layer_source source = {read_tee, tee};
 	struct layer_unpack_options options = {
 		.whiteouts = true,
+		.inside = true,
 		.limit = tee->input->limit ? tee->input->limit : LAYER_MAX,
 		.want_diff_id = true,
 	};

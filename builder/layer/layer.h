@@ -30,6 +30,9 @@ struct layer_unpack_options {
 	/* ".wh.NAME" and ".wh..wh..opq" remove what is below in the edit; otherwise they are names
 	 * like any other (a root file system tar). */
 	bool whiteouts;
+	/* A name that leads above the archive's root is refused with -EBADMSG; otherwise it stops
+	 * there, as in a chroot. */
+	bool inside;
 	/* Where in the edit the archive's root is: a directory that exists, and keeps its own
 	 * owner, mode and time whatever the archive says of ".". NULL: "/", as the archive has it.
 	 */

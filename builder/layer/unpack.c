@@ -163,12 +163,46 @@ static bool is_ground(const struct place *place, const char *path)
 	return strcmp(path, *place->root ? place->root : "/") == 0;
 }
 
+/* "../x", "a/../../x" */
+static bool leads_out(const char *name)
+{
+	size_t depth = 0;
+
+	while (*name) {
+		size_t length = strcspn(name, "/");
+
+		if (length == 2 && memcmp(name, "..", 2) == 0) {
+			if (depth-- == 0)
+				return true;
+		} else if (length > 0 && !(length == 1 && *name == '.')) {
+			depth++;
+		}
+		name += length + (name[length] == '/');
+	}
+	return false;
+}
+
+static int check_inside(const struct unpack *unpack, const char *name, const char *hardlink,
+			struct msb_error *err)
+{
+	if (!unpack->options->inside)
+		return 0;
+	if (leads_out(name))
+		return msb_error_say(err, EBADMSG, "its name leads out of the layer");
+	if (hardlink && leads_out(hardlink))
+		return msb_error_say(err, EBADMSG, "hard link to '%.200s', out of the layer",
+				     hardlink);
+	return 0;
+}
+
 static int unpack_entry(struct unpack *unpack, struct archive_entry *from, const char *name,
 			struct msb_error *err)
 {
 	const char *hardlink = libarchive.entry_hardlink(from), *path, *mark = NULL;
-	int r = place_find(&unpack->place, name, &path, err);
+	int r = check_inside(unpack, name, hardlink, err);
 
+	if (r >= 0)
+		r = place_find(&unpack->place, name, &path, err);
 	if (r < 0)
 		return r;
 	if (unpack->options->whiteouts)

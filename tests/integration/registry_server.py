@@ -16,6 +16,8 @@ first component says what goes wrong:
   wrong       a blob is not what its digest says
   loop        blobs are redirected in a circle
   slow        blobs trickle
+  drip        manifests trickle
+  circle      manifests are redirected in a circle
   large       a manifest that does not end
   token       asks for a bearer token, from /token, where user:secret is wanted
   away        wants a password, and redirects blobs to another host's good
@@ -110,13 +112,23 @@ class Handler(http.server.BaseHTTPRequestHandler):
     do_HEAD = do_GET
 
     def manifest(self, parts):
-        kind, version = parts[2], parts[-1]
+        kind, version = parts[2], parts[-1].split("?")[0]
         path = os.path.join(STORE, "manifests", version.replace(":", "_"))
         if kind == "large":
             self.answer(200, b"", [("Content-Length", str(1 << 40))])
             try:
                 while True:
                     self.wfile.write(b" " * 65536)
+            except OSError:
+                return self.hang_up()
+        if kind == "circle":
+            return self.answer(307, b"", [("Location", self.path + "?again")])
+        if kind == "drip":
+            self.answer(200, b"", [("Content-Length", "100000")])
+            try:
+                while True:
+                    self.wfile.write(b" ")
+                    time.sleep(0.3)
             except OSError:
                 return self.hang_up()
         if not os.path.exists(path):

@@ -217,6 +217,33 @@ static void no_name_leads_out_of_the_tree(void **state)
 		     " /upward-link");
 }
 
+static void a_name_that_leads_out_is_refused_where_it_must_stay_inside(void **state)
+{
+	static const char *const names[] = {"../x",       "a/../../x", "./../x",
+					    "a/..//../x", "..",        NULL};
+	const struct layer_unpack_options options = {.whiteouts = true, .inside = true};
+	struct fixture *fixture = *state;
+	autobuffer fine = {0}, link = {0};
+	struct msb_digest tree;
+
+	for (size_t i = 0; names[i]; i++) {
+		autobuffer tar = {0};
+
+		tar_add_file(&tar, names[i], "1");
+		tar_end(&tar);
+		assert_int_equal(unpack_onto(fixture, NULL, &tar, &options, &tree), -EBADMSG);
+		assert_non_null(strstr(fixture->err.text, "leads out of the layer"));
+	}
+	tar_add_file(&link, "x", "1");
+	tar_add_link(&link, "y", "../x");
+	tar_end(&link);
+	assert_int_equal(unpack_onto(fixture, NULL, &link, &options, &tree), -EBADMSG);
+	tar_add_file(&fine, "/a/../b", "1");
+	tar_add_symlink(&fine, "up", "../../b");
+	tar_end(&fine);
+	assert_ok(fixture, unpack_onto(fixture, NULL, &fine, &options, &tree));
+}
+
 static void no_name_leads_out_of_the_directory(void **state)
 {
 	struct layer_unpack_options options = {
@@ -643,6 +670,7 @@ int main(void)
 		TEST_IN_STORE(hard_links_are_one_file_across_directories),
 		TEST_IN_STORE(a_link_to_nothing_is_refused_and_names_both),
 		TEST_IN_STORE(no_name_leads_out_of_the_tree),
+		TEST_IN_STORE(a_name_that_leads_out_is_refused_where_it_must_stay_inside),
 		TEST_IN_STORE(no_name_leads_out_of_the_directory),
 		TEST_IN_STORE(links_in_a_circle_are_refused),
 		TEST_IN_STORE(a_name_longer_than_any_path_is_refused),
