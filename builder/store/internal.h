@@ -9,6 +9,7 @@
 #include <msb/store.h>
 
 #include "database.h"
+#include "nearby.h"
 #include "packs.h"
 
 /* What ROOT/version holds. */
@@ -30,6 +31,7 @@ struct msb_store {
 	char *absolute; /* for SQLite, which knows paths only; owned */
 	struct connection readers[STORE_READERS];
 	struct packs packs;
+	struct nearby nearby;
 
 	pthread_rwlock_t pending_lock;
 	store_pending_find *pending_find; /* NULL: no writer; guarded by pending_lock */

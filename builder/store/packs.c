@@ -8,6 +8,10 @@
 #include "io.h"
 #include "packs.h"
 
+/* What counts as a small step forward, and how much is read ahead. */
+#define STEP_MAX (256 * 1024)
+#define AHEAD    (1024 * 1024)
+
 const char *pack_name(uint32_t id, char name[PACK_NAME])
 {
 	snprintf(name, PACK_NAME, "packs/%08x.pack", (unsigned)id);
@@ -59,14 +63,30 @@ static int fill_slot(struct packs *packs, int root, uint32_t id, struct msb_erro
 		close(packs->open[slot].fd);
 	packs->open[slot].id = id;
 	packs->open[slot].fd = fd;
+	atomic_store(&packs->open[slot].wanted, 0);
+	atomic_store(&packs->open[slot].fetched, 0);
 	close_removed(packs);
 	pthread_rwlock_unlock(&packs->lock);
 	pthread_rwlock_rdlock(&packs->lock);
 	return 0;
 }
 
-int packs_read(struct packs *packs, int root, uint32_t id, void *bytes, size_t size,
-	       uint64_t offset, struct msb_error *err)
+/* With the lock held for reading. A hint: that threads may race is no harm. */
+static void fetch_ahead(struct packs *packs, size_t slot, uint64_t offset)
+{
+	uint64_t last = atomic_exchange(&packs->open[slot].wanted, offset);
+	uint64_t from = atomic_load(&packs->open[slot].fetched);
+
+	if (offset < last || offset - last > STEP_MAX || from > offset + AHEAD / 2)
+		return;
+	if (from < offset)
+		from = offset;
+	atomic_store(&packs->open[slot].fetched, from + AHEAD);
+	posix_fadvise(packs->open[slot].fd, (off_t)from, AHEAD, POSIX_FADV_WILLNEED);
+}
+
+static ssize_t read_pack(struct packs *packs, int root, uint32_t id, void *bytes, size_t size,
+			 size_t more, uint64_t offset, bool ahead, struct msb_error *err)
 {
 	size_t slot = id % PACKS_OPEN;
 	ssize_t n;
@@ -75,7 +95,9 @@ int packs_read(struct packs *packs, int root, uint32_t id, void *bytes, size_t s
 	pthread_rwlock_rdlock(&packs->lock);
 	while (r == 0 && packs->open[slot].id != id)
 		r = fill_slot(packs, root, id, err);
-	n = r < 0 ? r : io_pread(packs->open[slot].fd, bytes, size, offset);
+	if (r == 0 && ahead)
+		fetch_ahead(packs, slot, offset);
+	n = r < 0 ? r : io_pread(packs->open[slot].fd, bytes, size + more, offset);
 	pthread_rwlock_unlock(&packs->lock);
 	if (r < 0)
 		return r;
@@ -84,5 +106,17 @@ int packs_read(struct packs *packs, int root, uint32_t id, void *bytes, size_t s
 	if ((size_t)n < size)
 		return msb_error_say(err, EBADMSG, "damaged: pack %08x ends before byte %llu",
 				     (unsigned)id, (unsigned long long)(offset + size));
-	return 0;
+	return n - (ssize_t)size;
+}
+
+int packs_read(struct packs *packs, int root, uint32_t id, void *bytes, size_t size,
+	       uint64_t offset, struct msb_error *err)
+{
+	return (int)read_pack(packs, root, id, bytes, size, 0, offset, false, err);
+}
+
+ssize_t packs_read_on(struct packs *packs, int root, uint32_t id, void *bytes, size_t size,
+		      size_t more, uint64_t offset, struct msb_error *err)
+{
+	return read_pack(packs, root, id, bytes, size, more, offset, true, err);
 }

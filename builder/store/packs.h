@@ -13,6 +13,7 @@
 #define PACKS_H
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -36,7 +37,9 @@ struct packs {
 	struct {
 		uint32_t id; /* 0: none */
 		int fd;
-	} open[PACKS_OPEN]; /* at id % PACKS_OPEN */
+		atomic_uint_fast64_t wanted;  /* where packs_read_on() read last */
+		atomic_uint_fast64_t fetched; /* how far the kernel was asked to read */
+	} open[PACKS_OPEN];                   /* at id % PACKS_OPEN */
 };
 
 int packs_init(struct packs *packs);
@@ -45,5 +48,10 @@ void packs_done(struct packs *packs);
  * message when there is no such pack: a collection took it away, or damage did. */
 int packs_read(struct packs *packs, int root, uint32_t id, void *bytes, size_t size,
 	       uint64_t offset, struct msb_error *err);
+/* As packs_read(), for somebody who goes through a pack with small steps forward: the kernel is
+ * asked to have ready what lies ahead. Also reads up to `more` bytes behind, if they are there; in
+ * bytes is room for them. Returns how many there were. */
+ssize_t packs_read_on(struct packs *packs, int root, uint32_t id, void *bytes, size_t size,
+		      size_t more, uint64_t offset, struct msb_error *err);
 
 #endif

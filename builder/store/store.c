@@ -53,6 +53,9 @@ static int init_locks(struct msb_store *store)
 
 	if (r < 0)
 		return r;
+	r = nearby_init(&store->nearby);
+	if (r < 0)
+		return r;
 	pthread_rwlock_init(&store->pending_lock, NULL);
 	for (size_t i = 0; i < STORE_READERS; i++)
 		pthread_mutex_init(&store->readers[i].lock, NULL);
@@ -101,6 +104,7 @@ void msb_store_close(struct msb_store *store)
 		pthread_mutex_destroy(&store->readers[i].lock);
 	}
 	packs_done(&store->packs);
+	nearby_done(&store->nearby);
 	pthread_rwlock_destroy(&store->pending_lock);
 	close(store->root);
 	free(store->path);
@@ -299,74 +303,113 @@ static int find_moved(struct msb_store *store, const struct msb_digest *digest,
 	return 1;
 }
 
-static int read_packed(struct msb_store *store, const struct msb_digest *digest,
-		       const struct msb_location *location, void *bytes, size_t size,
-		       uint64_t offset, struct msb_error *err)
+/* As packs_read_on(), wherever the blob is by now. */
+static ssize_t read_packed(struct msb_store *store, const struct msb_digest *digest,
+			   struct msb_location *at, void *bytes, size_t size, size_t more,
+			   uint64_t offset, struct msb_error *err)
 {
-	struct msb_location at = *location;
-	int r = -ENOENT;
+	ssize_t n = -ENOENT;
 
-	for (unsigned moves = 0; r == -ENOENT && moves < MOVES; moves++) {
+	for (unsigned moves = 0; n == -ENOENT && moves < MOVES; moves++) {
 		if (moves > 0) {
-			int moved = find_moved(store, digest, &at, err);
+			int moved = find_moved(store, digest, at, err);
 
 			if (moved < 0)
 				return moved;
 		}
-		r = packs_read(&store->packs, store->root, at.pack, bytes, size, at.offset + offset,
-			       err);
+		if (more)
+			n = packs_read_on(&store->packs, store->root, at->pack, bytes, size, more,
+					  at->offset + offset, err);
+		else
+			n = packs_read(&store->packs, store->root, at->pack, bytes, size,
+				       at->offset + offset, err);
 	}
-	return r == -ENOENT ? missing_pack(at.pack, err) : r;
+	return n == -ENOENT ? missing_pack(at->pack, err) : n;
 }
 
 ssize_t msb_store_read(struct msb_store *store, const struct msb_digest *digest,
 		       const struct msb_location *location, void *bytes, size_t size,
 		       uint64_t offset, struct msb_error *err)
 {
-	int r;
+	struct msb_location at = *location;
+	ssize_t r;
 
 	if (offset >= location->size)
 		return 0;
 	if (size > location->size - offset)
 		size = (size_t)(location->size - offset);
 	if (location->pack)
-		r = read_packed(store, digest, location, bytes, size, offset, err);
+		r = read_packed(store, digest, &at, bytes, size, 0, offset, err);
 	else
 		r = read_large(store, digest, bytes, size, offset, err);
 	if (r < 0)
-		return msb_error_prefix(err, r, "store '%s'", store->path);
+		return msb_error_prefix(err, (int)r, "store '%s'", store->path);
 	return (ssize_t)size;
+}
+
+static int check_digest(const struct msb_store *store, const struct msb_digest *digest,
+			const uint8_t *bytes, size_t size, struct msb_error *err)
+{
+	struct msb_digest found;
+	char text[MSB_DIGEST_TEXT];
+
+	msb_digest_of(bytes, size, &found);
+	if (msb_digest_equal(&found, digest))
+		return 0;
+	return msb_error_say(err, EBADMSG, "store '%s': damaged: the bytes of blob %s have changed",
+			     store->path, msb_digest_format(digest, text));
+}
+
+/* All of a blob that is at location, or was there. */
+static int load_at(struct msb_store *store, const struct msb_digest *digest,
+		   const struct msb_location *location, size_t max, uint8_t **ret,
+		   struct msb_error *err)
+{
+	struct msb_location at = *location;
+	char text[MSB_DIGEST_TEXT];
+	autofree uint8_t *bytes = NULL;
+	size_t size = (size_t)location->size;
+	ssize_t n;
+	int r;
+
+	if (location->size > max)
+		return msb_error_say(
+			err, EFBIG, "blob %s has %llu bytes, more than the %zu allowed",
+			msb_digest_format(digest, text), (unsigned long long)location->size, max);
+	bytes = malloc(size + NEARBY_BEHIND);
+	if (!bytes)
+		return msb_error_memory(err);
+	if (location->pack)
+		n = read_packed(store, digest, &at, bytes, size, NEARBY_BEHIND, 0, err);
+	else
+		n = read_large(store, digest, bytes, size, 0, err);
+	if (n < 0)
+		return msb_error_prefix(err, (int)n, "store '%s'", store->path);
+	r = check_digest(store, digest, bytes, size, err);
+	if (r < 0)
+		return r;
+	if (location->pack)
+		nearby_note(&store->nearby, &at, bytes + size, (size_t)n);
+	*ret = steal(&bytes);
+	return 0;
 }
 
 int msb_store_load(struct msb_store *store, const struct msb_digest *digest, size_t max,
 		   uint8_t **ret, size_t *ret_size, struct msb_error *err)
 {
 	struct msb_location location;
-	struct msb_digest found;
-	char text[MSB_DIGEST_TEXT];
-	autofree uint8_t *bytes = NULL;
-	ssize_t n;
-	int r = msb_store_locate(store, digest, &location, err);
+	int r;
 
-	if (r < 0)
-		return r;
-	if (location.size > max)
-		return msb_error_say(
-			err, EFBIG, "blob %s has %llu bytes, more than the %zu allowed",
-			msb_digest_format(digest, text), (unsigned long long)location.size, max);
-	bytes = malloc(location.size ? (size_t)location.size : 1);
-	if (!bytes)
-		return msb_error_memory(err);
-	n = msb_store_read(store, digest, &location, bytes, (size_t)location.size, 0, err);
-	if (n < 0)
-		return (int)n;
-	msb_digest_of(bytes, (size_t)n, &found);
-	if (!msb_digest_equal(&found, digest))
-		return msb_error_say(err, EBADMSG,
-				     "store '%s': damaged: the bytes of blob %s have changed",
-				     store->path, msb_digest_format(digest, text));
-	*ret = steal(&bytes);
-	*ret_size = (size_t)n;
+	/* A hint that leads nowhere is not worth a word. */
+	if (!nearby_find(&store->nearby, digest, &location) ||
+	    load_at(store, digest, &location, max, ret, NULL) < 0) {
+		r = msb_store_locate(store, digest, &location, err);
+		if (r == 0)
+			r = load_at(store, digest, &location, max, ret, err);
+		if (r < 0)
+			return r;
+	}
+	*ret_size = (size_t)location.size;
 	return 0;
 }
 
