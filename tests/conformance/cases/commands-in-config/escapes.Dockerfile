@@ -1,0 +1,2 @@
+FROM base
+CMD ["a\tb", "\u00e9\ud83d\ude00", "c\/d", "\"q\"", "\\"]

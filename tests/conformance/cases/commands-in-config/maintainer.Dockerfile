@@ -1,0 +1,2 @@
+FROM base
+MAINTAINER "A <a@b>"   and $b

@@ -1,0 +1,7 @@
+FROM base
+CMD [ "a", \
+# comment
+  "b" , \
+
+  "c" ]
+ENTRYPOINT [ ]

@@ -1,0 +1,5 @@
+FROM base
+SHELL ["/bin/sh", "-e", "-c"]
+CMD echo $HOME "x"  'y'
+ENTRYPOINT exec  top -b
+HEALTHCHECK CMD a || b

@@ -1,0 +1,3 @@
+FROM base
+ENV s=TERM
+STOPSIGNAL SIG$s
