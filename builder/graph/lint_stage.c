@@ -25,6 +25,7 @@ int lint_json_args(struct linter *linter, struct msb_error *err)
 int lint_relative_workdir(struct linter *linter, struct msb_error *err)
 {
 	autofree char *path = NULL;
+	autobuffer quoted = {0};
 	int r;
 
 	if (linter->scope->has_workdir)
@@ -33,11 +34,15 @@ int lint_relative_workdir(struct linter *linter, struct msb_error *err)
 			NULL);
 	if (r < 0)
 		return msb_error_memory(err);
-	if (r > 0 && *path != '/')
-		lint_warn(linter,
-			  "Relative workdir \"%s\" can have unexpected results if the base image "
-			  "changes",
-			  path);
+	if (r == 0 || *path == '/')
+		return 0;
+	put_quoted(&quoted, path);
+	buffer_char(&quoted, '\0');
+	if (!buffer_ok(&quoted))
+		return msb_error_memory(err);
+	lint_warn(linter,
+		  "Relative workdir %s can have unexpected results if the base image changes",
+		  (const char *)quoted.bytes);
 	return 0;
 }
 
