@@ -89,7 +89,8 @@ static int say_target(const struct report *report, const struct msb_build_result
 		fprintf(stderr, "#%zu naming to %s\n", report->vertex, name);
 	}
 	if (label)
-		fprintf(stderr, "\nlook: msb mount DIR; ls DIR/stages/%s\n", label);
+		fprintf(stderr, "\nlook: msb ls %s, or: msb mount DIR; ls DIR/stages/%s\n", label,
+			label);
 	fflush(stderr);
 	return 0;
 }
