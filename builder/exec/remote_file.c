@@ -10,6 +10,7 @@
 #include "io.h"
 #include "tree_edit.h"
 
+#define PIECE     ((size_t)64 * 1024)
 #define ETAG      "user.msb.etag"
 #define ETAG_MOST 1024 /* longer ones are nothing to remember */
 #define PLACE     "/file"
@@ -131,9 +132,47 @@ static int make_headers(const struct lent *lent, const char *url, const struct m
 	return r < 0 ? msb_error_memory(err) : 0;
 }
 
+static int refuse(const char *url, const struct msb_digest *got, const char *wanted,
+		  struct msb_error *err)
+{
+	char text[MSB_DIGEST_TEXT];
+
+	return msb_error_say(err, EBADMSG, "'%s': its content is %s, not %s", url,
+			     msb_digest_format(got, text), wanted);
+}
+
+static bool is_wanted(const struct msb_digest *digest, const char *checksum)
+{
+	char text[MSB_DIGEST_TEXT];
+
+	return !checksum || strcmp(msb_digest_format(digest, text), checksum) == 0;
+}
+
+/* Before any of it is in the store, where it would stay. */
+static int check_content(const struct download *download, const char *url, const char *checksum,
+			 struct msb_error *err)
+{
+	AUTO(msb_hasher_freep) struct msb_hasher *hasher = msb_hasher_new();
+	autofree uint8_t *piece = malloc(PIECE);
+	struct msb_digest got;
+	uint64_t at = 0;
+	ssize_t n;
+
+	if (!hasher || !piece)
+		return msb_error_memory(err);
+	while ((n = io_pread(download->fd, piece, PIECE, at)) > 0) {
+		msb_hasher_update(hasher, piece, (size_t)n);
+		at += (uint64_t)n;
+	}
+	if (n < 0)
+		return msb_error_set(err, (int)n, "read a download");
+	msb_hasher_finish(hasher, &got);
+	return is_wanted(&got, checksum) ? 0 : refuse(url, &got, checksum, err);
+}
+
 static int fetch(struct store_writer *writer, const struct lent *lent, const char *url,
-		 const struct msb_digest *key, const struct memory *memory, struct msb_entry *ret,
-		 struct msb_error *err)
+		 const char *checksum, const struct msb_digest *key, const struct memory *memory,
+		 struct msb_entry *ret, struct msb_error *err)
 {
 	autodownload download = DOWNLOAD_NONE;
 	autostrlist headers = {0};
@@ -145,6 +184,8 @@ static int fetch(struct store_writer *writer, const struct lent *lent, const cha
 		*ret = memory->entry;
 		return 0;
 	}
+	if (r >= 0 && checksum)
+		r = check_content(&download, url, checksum, err);
 	*ret = (struct msb_entry){
 		.type = MSB_FILE,
 		.mode = 0600,
@@ -160,7 +201,6 @@ static int fetch(struct store_writer *writer, const struct lent *lent, const cha
 int remote_file_get(struct store_writer *writer, const struct lent *lent, const char *url,
 		    const char *checksum, struct msb_entry *ret, struct msb_error *err)
 {
-	char text[MSB_DIGEST_TEXT];
 	struct memory memory;
 	struct msb_digest key;
 	int r = key_of(url, &key, err);
@@ -168,13 +208,13 @@ int remote_file_get(struct store_writer *writer, const struct lent *lent, const 
 	if (r < 0)
 		return r;
 	recall(writer, &key, &memory);
-	if (checksum && memory.found &&
-	    strcmp(msb_digest_format(&memory.entry.digest, text), checksum) == 0) {
+	if (checksum && memory.found && is_wanted(&memory.entry.digest, checksum)) {
 		*ret = memory.entry;
 		return 0;
 	}
-	r = fetch(writer, lent, url, &key, &memory, ret, err);
-	if (r < 0 || !checksum || strcmp(msb_digest_format(&ret->digest, text), checksum) == 0)
-		return r;
-	return msb_error_say(err, EBADMSG, "'%s': its content is %s, not %s", url, text, checksum);
+	r = fetch(writer, lent, url, checksum, &key, &memory, ret, err);
+	/* It may be what an earlier build fetched. */
+	return r < 0 || is_wanted(&ret->digest, checksum)
+		       ? r
+		       : refuse(url, &ret->digest, checksum, err);
 }

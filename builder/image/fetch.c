@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -18,7 +19,8 @@ struct fetch {
 	uint64_t written;
 	int result;
 	struct msb_error error;
-	int fd; /* owned; -1: none */
+	int fd;        /* owned; -1: none */
+	char name[24]; /* of its file; "": none */
 	uint64_t read;
 
 	/* The worker's own: an answer under way. */
@@ -126,6 +128,29 @@ static int judge(struct fetch *fetch, int r, struct http_response *response, str
 	return 0;
 }
 
+/* A large one gets a name, so that the store can take the file over as it is. */
+static int make_file(struct fetch *fetch)
+{
+	static atomic_uint last;
+	int scratch = store_writer_scratch(fetch->fetches->writer);
+
+	if (fetch->blob->size < STORE_LARGE)
+		return openat(scratch, ".", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+	snprintf(fetch->name, sizeof(fetch->name), "fetch-%u", atomic_fetch_add(&last, 1));
+	return openat(scratch, fetch->name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+}
+
+static void drop_file(struct fetch *fetch)
+{
+	if (fetch->fd < 0)
+		return;
+	close(fetch->fd);
+	fetch->fd = -1;
+	/* It may have gone into the store. */
+	if (*fetch->name)
+		unlinkat(store_writer_scratch(fetch->fetches->writer), fetch->name, 0);
+}
+
 static int download(struct fetch *fetch, struct msb_error *err)
 {
 	struct store_writer *writer = fetch->fetches->writer;
@@ -133,7 +158,7 @@ static int download(struct fetch *fetch, struct msb_error *err)
 	struct retry retry = {0};
 	int r = 0;
 
-	fetch->fd = openat(store_writer_scratch(writer), ".", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+	fetch->fd = make_file(fetch);
 	if (fetch->fd < 0)
 		return msb_error_set(err, errno, "make a temporary file in '%s'",
 				     store_writer_scratch_path(writer));
@@ -263,6 +288,22 @@ struct layer_source fetches_source(struct fetches *fetches, size_t index)
 	return (struct layer_source){read_growing, &fetches->items[index]};
 }
 
+const char *fetches_file(struct fetches *fetches, size_t index)
+{
+	/* The worker names it after the reader may have begun: what is wanted is known before. */
+	struct fetch *fetch = &fetches->items[index];
+	const char *name = NULL;
+
+	pthread_mutex_lock(&fetches->lock);
+	while (fetch->written == 0 && fetch->state != ENDED &&
+	       !(fetch->state != RUNNING && fetches->stop))
+		pthread_cond_wait(&fetches->changed, &fetches->lock);
+	if (fetch->written > 0 && *fetch->name)
+		name = fetch->name;
+	pthread_mutex_unlock(&fetches->lock);
+	return name;
+}
+
 int fetches_blame(struct fetches *fetches, int code, struct msb_error *err)
 {
 	if (code != -ECANCELED)
@@ -289,10 +330,8 @@ void fetches_release(struct fetches *fetches, size_t index)
 	pthread_mutex_lock(&fetches->lock);
 	if (fetch->state == QUEUED)
 		fetch->state = UNWANTED;
-	if (fetch->state == ENDED && fetch->fd >= 0) {
-		close(fetch->fd);
-		fetch->fd = -1;
-	}
+	if (fetch->state == ENDED)
+		drop_file(fetch);
 	pthread_mutex_unlock(&fetches->lock);
 }
 
@@ -317,8 +356,7 @@ void fetches_end(struct fetches *fetches)
 	for (size_t i = 0; i < fetches->worker_count; i++)
 		pthread_join(fetches->workers[i], NULL);
 	for (size_t i = 0; i < fetches->count; i++)
-		if (fetches->items[i].fd >= 0)
-			close(fetches->items[i].fd);
+		drop_file(&fetches->items[i]);
 	free(fetches->items);
 	pthread_cond_destroy(&fetches->changed);
 	pthread_mutex_destroy(&fetches->lock);

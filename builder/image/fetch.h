@@ -1,6 +1,6 @@
 /*
- * Blobs on their way from a remote, several at once and the first first, into files without names
- * that can be read while they grow.
+ * Blobs on their way from a remote, several at once and the first first, into files that can
+ * be read while they grow.
  */
 #ifndef FETCH_H
 #define FETCH_H
@@ -20,6 +20,10 @@ int fetches_begin(struct store_writer *writer, struct remote *remote,
 /* The bytes of a wanted blob, which wait for those that have not come yet. A blob that was cut
  * short or refused is a failure here; its digest is not compared. */
 struct layer_source fetches_source(struct fetches *fetches, size_t index);
+
+/* The file in the writer's scratch directory that they come into; NULL: it has no name. Whoever has
+ * read all of them may rename it away. */
+const char *fetches_file(struct fetches *fetches, size_t index);
 
 /* Of a failure with code: what made it, where that was another blob's. */
 int fetches_blame(struct fetches *fetches, int code, struct msb_error *err);

@@ -119,6 +119,8 @@ struct layer_input {
 	struct msb_digest diff_id;
 	const char *media_type; /* NULL: told from its first bytes */
 	uint64_t limit;         /* bytes it may unpack to; 0: the most that any may */
+	const char *file; /* in the scratch directory, large, that source is; the store takes it.
+			     NULL: none */
 };
 int layer_load(struct store_writer *writer, const struct msb_digest *parent,
 	       struct layer_input *input, struct layer_record *ret, struct msb_error *err);

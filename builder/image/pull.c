@@ -257,6 +257,7 @@ static int take_layer(struct pull *pull, struct fetches *fetches, const bool *wa
 
 	if (wanted[index]) {
 		input.source = fetches_source(fetches, index);
+		input.file = fetches_file(fetches, index);
 	} else {
 		r = blob_source_init(&blob, pull->store, &layer->digest, err);
 		if (r < 0)

@@ -96,7 +96,9 @@ static int unpack_layer(struct store_writer *writer, const struct msb_digest *pa
 	struct tee tee = {.input = input, .left = input->size};
 	struct layer_unpacked unpacked;
 	const char *media_type;
-	int r = store_stream_begin(writer, input->size, &tee.blob, err);
+	int r = input->file
+			? store_stream_begin_file(writer, input->size, input->file, &tee.blob, err)
+			: store_stream_begin(writer, input->size, &tee.blob, err);
 
 	if (r < 0)
 		return r;

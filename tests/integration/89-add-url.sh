@@ -214,6 +214,14 @@ add "--checksum=$wrong" "$url/file" /unchecked
 exits 1 msb build -t unchecked ctx
 contains err "Dockerfile:3: .*its content is $right, not $wrong"
 refuses 1 "unchecked" msb inspect unchecked
+# What was refused is nowhere in the store.
+head -c 3000000 /dev/urandom >web/refused
+add "--checksum=$wrong" "$url/refused" /refused
+exits 1 msb build -q ctx
+contains err 'its content is sha256'
+content=$(sha256sum <web/refused | cut -c 1-64)
+same 0 "$(sqlite3 "$MSB_ROOT/records.db" "SELECT count(*) FROM blob WHERE hex(digest) = upper('$content')")"
+same "" "$(find "$MSB_ROOT/large" -name "*${content:8}*")"
 add "--checksum=$right" file /checked
 refuses 1 "--checksum is for URLs and git repositories, not for 'file'" msb build -q ctx
 

@@ -63,6 +63,10 @@ int store_put_file(struct store_writer *writer, int dir, const char *name, struc
 struct store_stream;
 int store_stream_begin(struct store_writer *writer, uint64_t size, struct store_stream **ret,
 		       struct msb_error *err);
+/* The same for a large blob whose bytes are in the scratch directory already: those that are
+ * written are only hashed, and finish takes the file, to which nobody writes any more. */
+int store_stream_begin_file(struct store_writer *writer, uint64_t size, const char *name,
+			    struct store_stream **ret, struct msb_error *err);
 int store_stream_write(struct store_stream *stream, const void *bytes, size_t size,
 		       struct msb_error *err);
 int store_stream_finish(struct store_stream *stream, struct msb_digest *ret, struct msb_error *err);
