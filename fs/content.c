@@ -11,6 +11,23 @@ static int failed(const struct node *node, struct msb_error *err)
 	return core_damaged(node->core, err, msb_digest_format(&node->entry.digest, text));
 }
 
+/* Of a part that was read: is the rest as it was? Asked once for each file, while its directory is
+ * remembered. */
+static int verify_part(const struct node *node, const struct msb_location *location,
+		       struct msb_error *err)
+{
+	struct dircache *dirs = node->core->dirs;
+	int r;
+
+	if ((!location->pack && !node->core->verify) ||
+	    dircache_is_verified(dirs, node->in, node->index))
+		return 0;
+	r = msb_store_check(node->core->store, &node->entry.digest, location, err);
+	if (r == 0)
+		dircache_set_verified(dirs, node->in, node->index);
+	return r;
+}
+
 static ssize_t read_at(const struct node *node, bool again, void *bytes, size_t size,
 		       uint64_t offset, struct msb_error *err)
 {
@@ -28,6 +45,11 @@ static ssize_t read_at(const struct node *node, bool again, void *bytes, size_t 
 	n = msb_store_read(node->core->store, &entry->digest, &location, bytes, size, offset, err);
 	if (n >= 0 && (size_t)n < size)
 		return msb_error_say(err, EIO, "its blob ends too early");
+	if (n > 0 && (!location.pack || (size_t)n < location.size)) {
+		r = verify_part(node, &location, err);
+		if (r < 0)
+			return r;
+	}
 	return n;
 }
 

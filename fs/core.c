@@ -30,6 +30,7 @@ int core_open(const char *store, const struct core_options *options, struct core
 	if (!core)
 		return msb_error_memory(err);
 	core->opened_ns = io_now();
+	core->verify = options->verify;
 	core->log = options->log;
 	core->log_context = options->log_context;
 	r = msb_store_open(store, &core->store, err);

@@ -23,6 +23,9 @@ struct core;
 typedef void (*core_log_fn)(void *context, const char *sentence);
 
 struct core_options {
+	/* Large files are compared with their digests, too, when they are first read, for which the
+	 * reader waits. Directories always are, and packs are checked for damage. */
+	bool verify;
 	size_t cache_bytes; /* of decoded directories; 0: the default, 64 MiB */
 	core_log_fn log;    /* NULL: nobody listens */
 	void *log_context;

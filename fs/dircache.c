@@ -13,6 +13,7 @@
 struct known_location {
 	struct msb_location location;
 	atomic_bool known; /* set after location is whole */
+	atomic_bool verified;
 };
 
 struct dircache {
@@ -279,4 +280,19 @@ int dircache_locate(struct dircache *cache, struct cached_dir *dir, size_t index
 	if (r == 0)
 		remember(cache, one, ret);
 	return r;
+}
+
+bool dircache_is_verified(struct dircache *cache, struct cached_dir *dir, size_t index)
+{
+	const struct known_location *locations = locations_of(cache, dir);
+
+	return locations && atomic_load_explicit(&locations[index].verified, memory_order_relaxed);
+}
+
+void dircache_set_verified(struct dircache *cache, struct cached_dir *dir, size_t index)
+{
+	struct known_location *locations = locations_of(cache, dir);
+
+	if (locations)
+		atomic_store_explicit(&locations[index].verified, true, memory_order_relaxed);
 }

@@ -5,6 +5,8 @@
 #ifndef DIRCACHE_H
 #define DIRCACHE_H
 
+#include <stdbool.h>
+
 #include <msb/digest.h>
 #include <msb/error.h>
 #include <msb/store.h>
@@ -36,6 +38,10 @@ void dircache_put(struct dircache *cache, struct cached_dir *dir); /* NULL is fi
 
 /* Gives back what is not in use, but for a small part, and the memory to the system. */
 void dircache_trim(struct dircache *cache);
+
+/* Whether the content of the file at index was compared with its digest, and found equal. */
+bool dircache_is_verified(struct dircache *cache, struct cached_dir *dir, size_t index);
+void dircache_set_verified(struct dircache *cache, struct cached_dir *dir, size_t index);
 
 /* Where the content of the file at index is. again: what was known is wrong. */
 int dircache_locate(struct dircache *cache, struct cached_dir *dir, size_t index, bool again,

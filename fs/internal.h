@@ -15,7 +15,8 @@ struct core {
 	struct history *history;
 	struct shelf *shelf;
 	struct texts *texts;
-	struct disk *disk;              /* the ground of cache/ */
+	struct disk *disk; /* the ground of cache/ */
+	bool verify;
 	atomic_uint_fast64_t forgotten; /* nodes, since memory was given back */
 	int64_t opened_ns;              /* since 1970 */
 	core_log_fn log;

@@ -21,6 +21,7 @@ static const char usage[] =
 	"  -o OPTION,...    mount options (allow_other, noatime...; root: suid, dev), and\n"
 	"     noxattr       show no extended attributes\n"
 	"     handles       answer file handles (open_by_handle_at, NFS); not under an overlay\n"
+	"     verify        compare large files with their digests when they are first read\n"
 	"     noring        do not use io_uring, even where the kernel offers it\n"
 	"     cache=MIB     memory for decoded directories; 64\n"
 	"     control=FD    with -f: write a byte to FD when ready, end when its other end closes\n"
@@ -63,6 +64,13 @@ static bool option_noring(struct arguments *arguments, const char *value)
 	return true;
 }
 
+static bool option_verify(struct arguments *arguments, const char *value)
+{
+	(void)value;
+	arguments->serve.verify = true;
+	return true;
+}
+
 static bool option_cache(struct arguments *arguments, const char *value)
 {
 	unsigned long number;
@@ -96,12 +104,12 @@ static const struct option {
 	const char *name;
 	bool (*take)(struct arguments *arguments, const char *value);
 } options[] = {
-	{"noxattr", option_noxattr}, {"handles", option_handles},  {"noring", option_noring},
-	{"cache=", option_cache},    {"control=", option_control}, {"rw", option_ignored},
-	{"ro", option_ignored},      {"defaults", option_ignored}, {"auto", option_ignored},
-	{"noauto", option_ignored},  {"user", option_ignored},     {"nouser", option_ignored},
-	{"users", option_ignored},   {"nofail", option_ignored},   {"_netdev", option_ignored},
-	{"x-", option_ignored},      {"comment=", option_ignored},
+	{"noxattr", option_noxattr}, {"handles", option_handles}, {"noring", option_noring},
+	{"verify", option_verify},   {"cache=", option_cache},    {"control=", option_control},
+	{"rw", option_ignored},      {"ro", option_ignored},      {"defaults", option_ignored},
+	{"auto", option_ignored},    {"noauto", option_ignored},  {"user", option_ignored},
+	{"nouser", option_ignored},  {"users", option_ignored},   {"nofail", option_ignored},
+	{"_netdev", option_ignored}, {"x-", option_ignored},      {"comment=", option_ignored},
 };
 
 static const struct option *find_option(const char *text)

@@ -270,7 +270,12 @@ static int run_loop(struct server *server, struct msb_error *err)
 static int set_up(struct server *server, struct msb_error *err)
 {
 	const struct serve_options *options = server->options;
-	struct core_options core_options = {options->cache_bytes, on_log, server};
+	struct core_options core_options = {
+		.verify = options->verify,
+		.cache_bytes = options->cache_bytes,
+		.log = on_log,
+		.log_context = server,
+	};
 	int r;
 
 	/* A path that cannot be resolved gets its error from core_open(). */

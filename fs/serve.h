@@ -16,6 +16,7 @@ struct serve_options {
 	const char *mountpoint;
 	char *mount_options; /* for libfuse and the kernel, comma-separated */
 	size_t cache_bytes;
+	bool verify; /* large files, too */
 	bool no_xattrs;
 	bool handles;      /* answer file handles */
 	bool no_ring;      /* not even where the kernel offers it */

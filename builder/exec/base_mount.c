@@ -5,6 +5,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/mount.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -35,6 +36,7 @@ struct daemon {
 struct base_mount {
 	struct msb_store *store;
 	char *scratch;
+	int watch; /* an epoll: ready when the other end of a control descriptor has gone */
 	pthread_mutex_t lock;
 	struct daemon daemons[FLAVOURS]; /* guarded by lock */
 };
@@ -49,8 +51,11 @@ int base_mount_new(struct msb_store *store, const char *scratch, struct base_mou
 	pthread_mutex_init(&mount->lock, NULL);
 	mount->store = store;
 	mount->scratch = strdup(scratch);
+	mount->watch = epoll_create1(EPOLL_CLOEXEC);
 	if (!mount->scratch)
 		return msb_error_memory(err);
+	if (mount->watch < 0)
+		return msb_error_set(err, errno, "watch over msbfs");
 	*ret = steal(&mount);
 	return 0;
 }
@@ -79,9 +84,16 @@ void base_mount_free(struct base_mount *mount)
 			close(mount->daemons[i].log);
 		free(mount->daemons[i].path);
 	}
+	if (mount->watch >= 0)
+		close(mount->watch);
 	pthread_mutex_destroy(&mount->lock);
 	free(mount->scratch);
 	free(mount);
+}
+
+int base_mount_watch(const struct base_mount *mount)
+{
+	return mount->watch;
 }
 
 static bool usable(const char *path)
@@ -200,6 +212,8 @@ static int start(struct base_mount *mount, enum flavour flavour, struct msb_erro
 	}
 	daemon->control = control[0];
 	daemon->running = true;
+	/* Without this a command whose files are gone comes to its own end. */
+	epoll_ctl(mount->watch, EPOLL_CTL_ADD, control[0], &(struct epoll_event){EPOLLRDHUP, {0}});
 	return 0;
 }
 

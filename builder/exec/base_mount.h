@@ -25,6 +25,9 @@ DEFINE_AUTO(struct base_mount, base_mount_free)
 int base_mount_path(struct base_mount *mount, const struct msb_digest *tree, char **ret,
 		    struct msb_error *err);
 
+/* A descriptor to poll: readable once the daemon has died, which no command's files survive. */
+int base_mount_watch(const struct base_mount *mount);
+
 /* What the daemon had to complain about so far, a line each: a damaged object, a lost blob. Owned
  * by the caller; "" for nothing, NULL: no memory. */
 char *base_mount_complaints(struct base_mount *mount);

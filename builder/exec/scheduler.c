@@ -124,17 +124,25 @@ static void wait_for_stages(struct build *build, size_t left)
 	struct pollfd polls[] = {
 		{build->stages_ended, POLLIN, 0},
 		{build->options->stop_fd > 0 ? build->options->stop_fd : -1, POLLIN, 0},
+		{build->mount ? base_mount_watch(build->mount) : -1, POLLIN, 0},
 	};
 	struct msb_error reason = {0};
 	eventfd_t ended;
 
 	while (left > 0) {
-		if (poll(polls, 2, -1) < 0)
+		if (poll(polls, 3, -1) < 0)
 			continue; /* EINTR */
 		if (polls[1].revents) {
 			msb_error_say(&reason, ECANCELED, "the build was stopped");
 			stop_for(build, &reason);
 			polls[1] = (struct pollfd){.fd = -1};
+		}
+		if (polls[2].revents) {
+			msb_error_say(&reason, EIO,
+				      "msbfs, which shows the commands their files, has ended (was "
+				      "it killed? memory may be short); build again");
+			stop_for(build, &reason);
+			polls[2] = (struct pollfd){.fd = -1};
 		}
 		if (polls[0].revents && eventfd_read(build->stages_ended, &ended) == 0)
 			left -= ended < left ? ended : left;

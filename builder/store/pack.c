@@ -8,6 +8,7 @@
 
 #include "io.h"
 #include "packs.h"
+#include "sum.h"
 #include "writer.h"
 
 /* Every record of a blob below STORE_LARGE fits, twice. */
@@ -204,7 +205,7 @@ int pack_append(struct store_writer *writer, const struct msb_digest *digest, co
 		return msb_error_memory(err);
 	record = writer->buffer.bytes + writer->buffer.used;
 	memcpy(record, PACK_BLOB_MAGIC, 4);
-	put_u32(record + 4, 0);
+	put_u32(record + 4, sum_of(bytes, size));
 	put_u64(record + 8, size);
 	memcpy(record + 16, digest->bytes, MSB_DIGEST_SIZE);
 	if (size)

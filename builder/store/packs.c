@@ -115,6 +115,19 @@ int packs_read(struct packs *packs, int root, uint32_t id, void *bytes, size_t s
 	return (int)read_pack(packs, root, id, bytes, size, 0, offset, false, err);
 }
 
+int packs_read_sum(struct packs *packs, int root, uint32_t id, uint64_t offset, uint32_t *ret,
+		   struct msb_error *err)
+{
+	uint8_t bytes[4];
+	int r = packs_read(packs, root, id, bytes, sizeof(bytes), offset - PACK_BLOB_HEADER + 4,
+			   err);
+
+	if (r == 0)
+		*ret = bytes[0] | (uint32_t)bytes[1] << 8 | (uint32_t)bytes[2] << 16 |
+		       (uint32_t)bytes[3] << 24;
+	return r;
+}
+
 ssize_t packs_read_on(struct packs *packs, int root, uint32_t id, void *bytes, size_t size,
 		      size_t more, uint64_t offset, struct msb_error *err)
 {

@@ -4,8 +4,8 @@
  * A pack is a header, then records one behind the other, each a multiple of 8 bytes long:
  *
  *     header   "msbpack\0", version u32, number of the pack u32
- *     record   "BLOB", flags u32 (0), size of the blob u64, its digest (32 bytes),
- *              the blob, zeros up to the next multiple of 8
+ *     record   "BLOB", sum of the blob u32 (sum.h; 0: not known), its size u64, its digest
+ *              (32 bytes), the blob, zeros up to the next multiple of 8
  *
  * in little-endian order. So an index can be made anew from the packs alone.
  */
@@ -48,6 +48,9 @@ void packs_done(struct packs *packs);
  * message when there is no such pack: a collection took it away, or damage did. */
 int packs_read(struct packs *packs, int root, uint32_t id, void *bytes, size_t size,
 	       uint64_t offset, struct msb_error *err);
+/* The sum in the record of the blob that begins at offset. */
+int packs_read_sum(struct packs *packs, int root, uint32_t id, uint64_t offset, uint32_t *ret,
+		   struct msb_error *err);
 /* As packs_read(), for somebody who goes through a pack with small steps forward: the kernel is
  * asked to have ready what lies ahead. Also reads up to `more` bytes behind, if they are there; in
  * bytes is room for them. Returns how many there were. */

@@ -9,6 +9,7 @@
 #include "buffer.h"
 #include "internal.h"
 #include "io.h"
+#include "sum.h"
 
 char *msb_store_default_root(void)
 {
@@ -274,6 +275,10 @@ static int read_large(struct msb_store *store, const struct msb_digest *digest, 
 	return 0;
 }
 
+/* What is read at a time of a blob that is only looked at: it stays in the processor's cache. */
+#define SUM_PIECE  ((size_t)32 * 1024)
+#define HASH_PIECE ((size_t)256 * 1024)
+
 /* How often a reader asks the index anew. Each time another collection went by between its question
  * and its reading. */
 #define MOVES 8
@@ -327,6 +332,36 @@ static ssize_t read_packed(struct msb_store *store, const struct msb_digest *dig
 	return n == -ENOENT ? missing_pack(at->pack, err) : n;
 }
 
+static int changed(const struct msb_store *store, const struct msb_digest *digest,
+		   struct msb_error *err)
+{
+	char text[MSB_DIGEST_TEXT];
+
+	return msb_error_say(err, EBADMSG, "store '%s': damaged: the bytes of blob %s have changed",
+			     store->path, msb_digest_format(digest, text));
+}
+
+static int check_digest(const struct msb_store *store, const struct msb_digest *digest,
+			const uint8_t *bytes, size_t size, struct msb_error *err)
+{
+	struct msb_digest found;
+
+	msb_digest_of(bytes, size, &found);
+	return msb_digest_equal(&found, digest) ? 0 : changed(store, digest, err);
+}
+
+/* A blob that was read from where it is, as a whole. Where there is no sum the digest decides. */
+static int check_sum(struct msb_store *store, const struct msb_digest *digest,
+		     const struct msb_location *at, const uint8_t *bytes, struct msb_error *err)
+{
+	uint32_t sum;
+
+	if (packs_read_sum(&store->packs, store->root, at->pack, at->offset, &sum, NULL) == 0 &&
+	    sum == sum_of(bytes, (size_t)at->size))
+		return 0;
+	return check_digest(store, digest, bytes, (size_t)at->size, err);
+}
+
 ssize_t msb_store_read(struct msb_store *store, const struct msb_digest *digest,
 		       const struct msb_location *location, void *bytes, size_t size,
 		       uint64_t offset, struct msb_error *err)
@@ -344,20 +379,58 @@ ssize_t msb_store_read(struct msb_store *store, const struct msb_digest *digest,
 		r = read_large(store, digest, bytes, size, offset, err);
 	if (r < 0)
 		return msb_error_prefix(err, (int)r, "store '%s'", store->path);
+	if (location->pack && size == location->size) {
+		r = check_sum(store, digest, &at, bytes, err);
+		if (r < 0)
+			return r;
+	}
 	return (ssize_t)size;
 }
 
-static int check_digest(const struct msb_store *store, const struct msb_digest *digest,
-			const uint8_t *bytes, size_t size, struct msb_error *err)
+/* False also where something else is wrong than the sum: who asks then finds out what. */
+static bool sum_agrees(struct msb_store *store, const struct msb_location *location)
 {
-	struct msb_digest found;
-	char text[MSB_DIGEST_TEXT];
+	uint8_t piece[SUM_PIECE];
+	uint32_t wanted;
+	struct sum sum;
+	size_t size;
 
-	msb_digest_of(bytes, size, &found);
-	if (msb_digest_equal(&found, digest))
+	if (packs_read_sum(&store->packs, store->root, location->pack, location->offset, &wanted,
+			   NULL) < 0)
+		return false;
+	sum_begin(&sum);
+	for (uint64_t at = 0; at < location->size; at += size) {
+		size = location->size - at < SUM_PIECE ? (size_t)(location->size - at) : SUM_PIECE;
+		if (packs_read(&store->packs, store->root, location->pack, piece, size,
+			       location->offset + at, NULL) < 0)
+			return false;
+		sum_add(&sum, piece, size);
+	}
+	return sum_end(&sum) == wanted;
+}
+
+int msb_store_check(struct msb_store *store, const struct msb_digest *digest,
+		    const struct msb_location *location, struct msb_error *err)
+{
+	AUTO(msb_hasher_freep) struct msb_hasher *hasher = NULL;
+	autofree uint8_t *piece = NULL;
+	struct msb_digest found;
+	ssize_t n;
+
+	if (location->pack && sum_agrees(store, location))
 		return 0;
-	return msb_error_say(err, EBADMSG, "store '%s': damaged: the bytes of blob %s have changed",
-			     store->path, msb_digest_format(digest, text));
+	hasher = msb_hasher_new();
+	piece = malloc(HASH_PIECE);
+	if (!hasher || !piece)
+		return msb_error_memory(err);
+	for (uint64_t at = 0; at < location->size; at += (uint64_t)n) {
+		n = msb_store_read(store, digest, location, piece, HASH_PIECE, at, err);
+		if (n < 0)
+			return (int)n;
+		msb_hasher_update(hasher, piece, (size_t)n);
+	}
+	msb_hasher_finish(hasher, &found);
+	return msb_digest_equal(&found, digest) ? 0 : changed(store, digest, err);
 }
 
 /* All of a blob that is at location, or was there. */

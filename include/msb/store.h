@@ -55,11 +55,17 @@ int msb_store_locate_all(struct msb_store *store, struct msb_located *blobs, siz
 			 struct msb_error *err);
 
 /* Up to size bytes from offset of the blob (which msb_store_locate found at location); fewer at its
- * end only. Not verified: a reader of parts cannot. A blob that was moved meanwhile is located
+ * end only. What is read as a whole from a pack is checked for damage (-EBADMSG); parts and large
+ * files are not (see msb_store_check). A blob that was moved meanwhile is located
  * anew; -ENOENT when a collection took it away. The count, or a negative code. */
 ssize_t msb_store_read(struct msb_store *store, const struct msb_digest *digest,
 		       const struct msb_location *location, void *bytes, size_t size,
 		       uint64_t offset, struct msb_error *err);
+
+/* Is the blob at location undamaged? -EBADMSG when not. A pack's sums tell at the speed of reading;
+ * a large file is hashed. */
+int msb_store_check(struct msb_store *store, const struct msb_digest *digest,
+		    const struct msb_location *location, struct msb_error *err);
 
 /* The whole blob, verified against its digest: -EBADMSG when the store is damaged, -EFBIG when it
  * is larger than max. *ret is allocated with malloc and owned by the caller. */

@@ -25,7 +25,7 @@ trap clean_up EXIT
 # In front, so that its process is known and its log can be read.
 start() {
 	rm -f log
-	"$msbfs" -f "$store" "$mount" 2>log &
+	"$msbfs" -f "$@" "$store" "$mount" 2>log &
 	daemon=$!
 	timeout 10 bash -c 'until ls "$0/images" &>/dev/null; do sleep 0.02; done' "$mount"
 }
@@ -68,27 +68,49 @@ many_readers_go_on_while_the_store_changes() {
 	echo "$before MiB before, $after MiB after" && [ "$after" -lt $((before + 40 * factor)) ] && stop
 }
 
-# A byte of the directory object that lists the file "victim".
-damage() {
-	python3 - "$store"/packs/*.pack <<-'END'
-		import sys
-		for name in sys.argv[1:]:
-		    with open(name, "r+b") as file:
-		        at = file.read().find(b"victim")
-		        if at >= 0:
-		            file.seek(at)
-		            file.write(b"V")
-		            sys.exit(0)
-		sys.exit(1)
-	END
+# One byte of what holds these words, in all of the store's files: a directory object has its names.
+damage() { # WORDS
+	find "$store/packs" "$store/large" -type f -print0 | xargs -0 python3 -c '
+import sys
+words, found = sys.argv[1].encode(), 0
+for name in sys.argv[2:]:
+    with open(name, "r+b") as file:
+        at = file.read().find(words)
+        if at >= 0:
+            file.seek(at)
+            file.write(words[:1].swapcase())
+            found += 1
+sys.exit(found != 1)' "$1"
 }
 
 a_damaged_directory_is_an_error_of_its_own() {
 	mkdir -p broken/{whole,hurt} && echo one >broken/whole/file && echo two >broken/hurt/victim &&
-		tag broken:1 broken && damage && start &&
+		tag broken:1 broken && damage victim && start &&
 		ls "$mount/images/broken:1/hurt" 2>&1 | grep -q 'Input/output error' &&
 		[ "$(cat "$mount/images/broken:1/whole/file")" = one ] &&
 		same_as plain "$mount/images/plain:1" && grep -q 'sha256:[0-9a-f]\{64\}.*damaged' log && stop
+}
+
+is_damaged() { # FILE, read in pieces of so many BYTES
+	! dd if="$1" bs="$2" of=/dev/null 2>said && grep -q 'Input/output error' said &&
+		grep -q "sha256:$(sha256sum <"flipped/${1##*/}" | cut -d ' ' -f 1).*damaged" log
+}
+
+# Files that are read in one piece, in several, and one that is no part of a pack.
+a_flipped_byte_is_an_error_of_that_file_alone() {
+	local shown=$mount/images/flipped:1 size
+	mkdir flipped && for size in 20 5000 300000 900000 3000000; do
+		head -c $((size - 15)) /dev/urandom >flipped/$size-good &&
+			{ cat flipped/$size-good && printf 'flip-%010d' $size; } >flipped/$size || return 1
+	done
+	tag flipped:1 flipped && for size in 20 5000 300000 900000 3000000; do
+		damage "$(printf 'flip-%010d' $size)" || return 1
+	done
+	start -o verify && is_damaged "$shown/20" 4096 && is_damaged "$shown/5000" 4096 &&
+		is_damaged "$shown/300000" 4096 && is_damaged "$shown/900000" 1M &&
+		is_damaged "$shown/3000000" 512 && for size in 20 5000 300000 900000 3000000; do
+		cmp "flipped/$size-good" "$shown/$size-good" || return 1
+	done && stop && start && cmp -n 2000000 flipped/3000000 "$shown/3000000" && stop
 }
 
 # What lies behind the cut is gone, what lies before it is not.

@@ -68,6 +68,30 @@ msb prune -f >out
 msb fsck >out
 same "$wanted" "$(outline after)"
 
+it "ends a build whose private msbfs is killed, and says so"
+dockerfile Endless <<'END'
+FROM busybox
+RUN : begun; while :; do cat /bin/busybox > /dev/null; ls -lR / > /dev/null; done
+END
+spawn timeout 60 msb build -f ctx/Endless ctx 2>log >out
+private() {
+    pgrep -f "msbfs -f -o control=.* $work/store "
+}
+running() {
+    private >out && grep -q 'RUN : begun' log
+}
+eventually running
+sleep 0.5
+for pid in $(private); do
+    kill -9 "$pid"
+done
+status=0
+wait "$spawned" || status=$?
+children=()
+same 1 "$status"
+contains log 'msbfs, which shows the commands their files, has ended'
+build -t again
+
 it "leaves no mount and no running command behind"
 same "" "$(mounts_below "$work")"
 # The pattern comes from a file, or grep would find itself.

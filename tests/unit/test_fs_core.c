@@ -138,7 +138,7 @@ static void make_records(struct fixture *f)
 
 static struct core *open_core(struct fixture *f, size_t cache_bytes)
 {
-	struct core_options options = {cache_bytes, on_log, f};
+	struct core_options options = {.cache_bytes = cache_bytes, .log = on_log, .log_context = f};
 	struct msb_error err = {0};
 	struct core *core;
 
