@@ -10,7 +10,6 @@
 struct scope {
 	struct strlist env;  /* what RUN and $x see: ENV and ARG in one, the last of the two wins */
 	struct strlist args; /* names of the declared ARGs, in order */
-	size_t inherited;    /* how many of them the stage below declared: seen, but not told */
 	struct config config;
 	bool cmd_given; /* CMD in this very stage */
 	bool planned;

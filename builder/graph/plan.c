@@ -158,7 +158,6 @@ static int copy_scope(const struct scope *base, struct scope *ret)
 	if (strlist_copy(&ret->env, &base->env) < 0 || strlist_copy(&ret->args, &base->args) < 0 ||
 	    config_copy(&base->config, &ret->config) < 0)
 		return -ENOMEM;
-	ret->inherited = base->args.count;
 	return 0;
 }
 

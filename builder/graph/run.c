@@ -75,13 +75,12 @@ static void put_shell(struct buffer *history, const struct strlist *shell)
 static int set_run_history(struct site *site, struct msb_error *err)
 {
 	const struct strlist *args = &site->scope->args, *argv = &site->step->run.argv;
-	size_t own = site->scope->inherited;
 	autobuffer history = {0};
 
 	buffer_string(&history, "RUN");
-	if (args->count > own)
-		buffer_printf(&history, " |%zu", args->count - own);
-	for (size_t i = own; i < args->count; i++) {
+	if (args->count > 0)
+		buffer_printf(&history, " |%zu", args->count);
+	for (size_t i = 0; i < args->count; i++) {
 		const char *value = strlist_get_env(&site->scope->env, args->items[i]);
 
 		buffer_printf(&history, " %s=%s", args->items[i], value ? value : "");
