@@ -144,6 +144,8 @@ int core_readlink(struct core *core, uint64_t id, char **ret)
 	autonode node = {0};
 	int r;
 
+	if (inode_is_disk(id))
+		return disk_readlink(core->disk, id, ret);
 	if (!inode_is_tree(id))
 		return names_readlink(core, id, ret);
 	r = node_get(core, id, &node);
@@ -158,6 +160,8 @@ ssize_t core_read(struct core *core, uint64_t id, void *bytes, size_t size, uint
 
 	if (ret_place)
 		*ret_place = (struct core_place){0};
+	if (inode_is_disk(id))
+		return disk_read(core->disk, id, bytes, size, offset);
 	if (!inode_is_tree(id))
 		return names_read(core, id, bytes, size, offset);
 	r = node_get(core, id, &node);
