@@ -62,7 +62,8 @@ read -r _ bytes unique < <(grep '^app ' out)
 ((bytes > 5000000 && unique > 3000000 && unique < bytes)) || fail "app has $bytes, $unique of its own"
 
 it "keeps the newest builds and gives the room of the others back"
-msb prune -f --keep-builds 1 >out
+refuses 1 "MSB_KEEP_BUILDS: 'few' is no number of builds" env MSB_KEEP_BUILDS=few msb prune -f
+MSB_KEEP_BUILDS=1 msb prune -f >out
 contains out '^ +3 builds$'
 contains out '^ +3 images$'
 contains out '^Total reclaimed space: [0-9.]+MB$'
