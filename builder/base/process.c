@@ -1,5 +1,6 @@
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/sched.h>
 #include <poll.h>
 #include <sched.h>
 #include <signal.h>
@@ -96,12 +97,18 @@ failed:
 
 /* fork, into new namespaces if need be: unshare would move the calling thread's later children
  * as well. */
-static pid_t fork_into(int namespaces)
+static pid_t fork_into(int namespaces, int cgroup)
 {
-	if (namespaces == 0)
+	struct clone_args arguments = {.flags = (uint64_t)namespaces, .exit_signal = SIGCHLD};
+
+	if (namespaces == 0 && cgroup == 0)
 		return fork();
-	return (pid_t)syscall(SYS_clone, (unsigned long)(namespaces | SIGCHLD), NULL, NULL, NULL,
-			      NULL);
+	if (cgroup == 0)
+		return (pid_t)syscall(SYS_clone, (unsigned long)(namespaces | SIGCHLD), NULL, NULL,
+				      NULL, NULL);
+	arguments.flags |= CLONE_INTO_CGROUP;
+	arguments.cgroup = (uint64_t)cgroup;
+	return (pid_t)syscall(SYS_clone3, &arguments, sizeof(arguments));
 }
 
 pid_t process_spawn(const char *const *argv, const struct process_options *options,
@@ -113,7 +120,7 @@ pid_t process_spawn(const char *const *argv, const struct process_options *optio
 
 	if (pipe2(ends, O_CLOEXEC) < 0)
 		return msb_error_set(err, errno, "create a pipe");
-	pid = fork_into(options->namespaces);
+	pid = fork_into(options->namespaces, options->cgroup_fd);
 	if (pid == 0) {
 		close(ends[0]);
 		become(argv, options, ends[1]);

@@ -20,6 +20,7 @@ struct process_options {
 	bool own_group; /* what is typed at the caller's terminal sends it no signals */
 	int namespaces; /* CLONE_NEW* to start in; with CLONE_NEWPID it is init there, so that all
 			 * it ever starts ends with it */
+	int cgroup_fd;  /* a directory of cgroup2 to start in; 0: the caller's */
 	/* Called in the child before exec; like everything between fork and exec it may neither
 	 * allocate nor lock. 0 or a negative errno code, with which process_spawn then fails. */
 	int (*prepare)(void);

@@ -1,10 +1,9 @@
 /*
  * The bundle: config.json of OCI runtime-spec 1.0 for one command. What a command sees is what it
  * would see in Docker's default container, but for these:
- * - no resource limits but those that are asked for, and no cgroup: the host may not let us have
- *   either, and a build step has no use for them. So no cgroup holds back device nodes either: of a
- * command that root runs, CAP_MKNOD makes root of the host's devices. In a user namespace the
- * kernel holds them back.
+ * - no resource limits but those that are asked for, and no cgroup that limits: the host may not
+ * let us have either, and a build step has no use for them. What devices it may open, devices.c
+ * tells.
  */
 #include <errno.h>
 #include <fcntl.h>

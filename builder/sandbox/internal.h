@@ -46,6 +46,10 @@ json_t *bundle_capabilities(bool privileged);
 /* This machine's, in OCI's words; "" for one that nobody here knows. Constant. */
 const char *emulator_own_architecture(void);
 
+/* A cgroup2 whose processes may open no devices but the usual ones: its directory's descriptor,
+ * which the caller owns; 0 where there can be none. After sandbox_enter() has settled cgroups. */
+int devices_confine(void);
+
 /* Writes config.json (OCI runtime-spec 1.0, config.md) into command->scratch. */
 int bundle_write(const struct sandbox_command *command, struct msb_error *err);
 
@@ -56,6 +60,9 @@ struct runtime {
 	/* What it says in its log of having failed; NULL when it does not. The caller owns it. */
 	char *(*find_failure)(const struct buffer *log);
 };
+
+/* namespace.c: what devices_confine() gave when the sandbox was entered. */
+int namespace_cgroup(void);
 
 int runtime_find(const struct runtime **ret, struct msb_error *err);
 /*

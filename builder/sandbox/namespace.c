@@ -60,6 +60,14 @@ static int enter_user_namespace(struct msb_error *err)
 	return 0;
 }
 
+/* Written while there is one thread. */
+static int confined; /* 0: commands are not */
+
+int namespace_cgroup(void)
+{
+	return confined;
+}
+
 int sandbox_enter(struct msb_error *err)
 {
 	/* Written while there is one thread. */
@@ -77,5 +85,8 @@ int sandbox_enter(struct msb_error *err)
 	}
 	entered = true;
 	r = settle_propagation(err);
-	return r < 0 ? r : settle_cgroups(err);
+	r = r < 0 ? r : settle_cgroups(err);
+	if (r >= 0)
+		confined = devices_confine();
+	return r;
 }

@@ -88,6 +88,7 @@ static int run_runtime(const struct sandbox_command *command, const struct strli
 		/* runc serves the caller's terminal itself, from the foreground. */
 		.own_group = !command->terminal,
 		.namespaces = CLONE_NEWPID | CLONE_NEWNS,
+		.cgroup_fd = command->privileged ? 0 : namespace_cgroup(),
 		.prepare = prepare,
 	};
 	struct terminal_state state = {.fd = -1};

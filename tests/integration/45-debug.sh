@@ -237,6 +237,7 @@ it "keeps what was changed as an image, with the configuration of the step"
 msb debug --keep mended -u 0 -- sh -c 'echo mended > /src/file; rm /bin/vi; exit 3' \
     </dev/null 2>err && fail "status 0"
 contains err '^msb: kept as image sha256:[0-9a-f]{64}$'
+# shellcheck disable=SC2016 # expanded inside
 same "mended app /src" "$(msb debug image:mended -- sh -c 'echo $(cat file; id -un; pwd)' </dev/null)"
 same 2 "$(msb inspect mended | jq '.[0].RootFS.Layers | length')"
 msb save mended | tar -x -C "$(mktemp -d -p "$work")"
