@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "internal.h"
 #include "io.h"
 #include "packs.h"
 
@@ -269,6 +270,60 @@ static void a_missing_or_short_pack_is_damage_not_absence(void **state)
 	assert_non_null(strstr(f->err.text, "00000001.pack"));
 }
 
+static void what_lies_behind_a_loaded_blob_is_found_without_the_index(void **state)
+{
+	struct fixture *f = *state;
+	struct msb_digest digests[9];
+	struct msb_location hint, location;
+
+	/* Sizes with each padding. */
+	for (size_t i = 0; i < 9; i++)
+		digests[i] = fixture_put_seed(f, i + 1, 100 + i);
+	fixture_commit(f);
+	fixture_reopen(f);
+	for (size_t i = 0; i + 1 < 9; i++) {
+		assert_false(nearby_find(&f->store->nearby, &digests[i + 1], &hint));
+		fixture_expect(f->store, &digests[i], i + 1, 100 + i);
+		assert_true(nearby_find(&f->store->nearby, &digests[i + 1], &hint));
+		assert_int_equal(msb_store_locate(f->store, &digests[i + 1], &location, &f->err),
+				 0);
+		assert_int_equal(hint.pack, location.pack);
+		assert_int_equal(hint.offset, location.offset);
+		assert_int_equal(hint.size, location.size);
+	}
+	/* Nothing lies behind the last one. */
+	fixture_expect(f->store, &digests[8], 9, 108);
+}
+
+static void a_hint_that_is_wrong_does_no_harm(void **state)
+{
+	struct fixture *f = *state;
+	struct msb_digest first = fixture_put_seed(f, 1, 1000);
+	struct msb_digest second = fixture_put_seed(f, 2, 64);
+	const struct msb_location wrong[] = {
+		{.pack = 1, .offset = PACK_HEADER, .size = 40},  /* other bytes are there */
+		{.pack = 1, .offset = 1U << 30, .size = 40},     /* none are */
+		{.pack = 77, .offset = PACK_HEADER, .size = 40}, /* there is no such pack */
+	};
+	uint8_t behind[PACK_BLOB_HEADER] = PACK_BLOB_MAGIC;
+	struct msb_location hint;
+
+	fixture_commit(f);
+	memcpy(behind + 16, second.bytes, sizeof(second.bytes));
+	for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
+		behind[8] = 64;
+		behind[15] = 0;
+		nearby_note(&f->store->nearby, &wrong[i], behind, sizeof(behind));
+		assert_true(nearby_find(&f->store->nearby, &second, &hint));
+		fixture_expect(f->store, &second, 2, 64);
+		/* A size that no memory holds. */
+		behind[15] = 0xff;
+		nearby_note(&f->store->nearby, &wrong[i], behind, sizeof(behind));
+		fixture_expect(f->store, &second, 2, 64);
+	}
+	fixture_expect(f->store, &first, 1, 1000);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -286,6 +341,8 @@ int main(void)
 		TEST_IN_STORE(an_absent_blob_is_named_in_the_message),
 		TEST_IN_STORE(changed_bytes_are_noticed),
 		TEST_IN_STORE(a_missing_or_short_pack_is_damage_not_absence),
+		TEST_IN_STORE(what_lies_behind_a_loaded_blob_is_found_without_the_index),
+		TEST_IN_STORE(a_hint_that_is_wrong_does_no_harm),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);

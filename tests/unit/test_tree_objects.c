@@ -71,6 +71,40 @@ static void ranks_number_a_tree_in_preorder(void **state)
 	}
 }
 
+static uint64_t place_of(struct fixture *fixture, const struct msb_digest *object)
+{
+	struct msb_location location;
+
+	assert_ok(fixture, msb_store_locate(fixture->store, object, &location, &fixture->err));
+	return location.offset;
+}
+
+static void objects_lie_in_the_store_in_the_order_of_a_walk(void **state)
+{
+	static const char *const paths[] = {"/", "/a", "/a/b", "/a/b/c", "/a/d", "/e", "/e/f"};
+	struct fixture *fixture = *state;
+	AUTO(tree_edit_freep) struct tree_edit *edit = edit_of(fixture, NULL);
+	struct msb_digest tree;
+	uint64_t last, next;
+
+	for (size_t i = 1; i < sizeof(paths) / sizeof(paths[0]); i++) {
+		char path[32];
+
+		put(fixture, edit, paths[i], a_directory());
+		snprintf(path, sizeof(path), "%s/file", paths[i]);
+		put(fixture, edit, path, a_file((uint8_t)i));
+	}
+	tree = commit(fixture, edit);
+	last = place_of(fixture, &tree);
+	for (size_t i = 0; i < sizeof(paths) / sizeof(paths[0]); i++) {
+		struct msb_entry entry = entry_of(fixture, &tree, paths[i]);
+
+		next = place_of(fixture, &entry.digest);
+		assert_true(next > last);
+		last = next;
+	}
+}
+
 /* An object with entries of all types. *ret is owned by the caller. */
 static void object_of_all_types(struct fixture *fixture, uint8_t **ret, size_t *ret_size)
 {
@@ -213,6 +247,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST_IN_STORE(ranks_number_a_tree_in_preorder),
+		TEST_IN_STORE(objects_lie_in_the_store_in_the_order_of_a_walk),
 		TEST_IN_STORE(an_object_cut_short_or_lengthened_is_refused),
 		TEST_IN_STORE(a_changed_object_is_refused_or_canonical),
 	};
