@@ -49,7 +49,7 @@ read_what_changes() {
     { ls -lR "$mnt/stages" "$mnt/images" && cat "$mnt"/builds/latest/stages/*/steps/*/rootfs/version; } \
         >"seen.$1" 2>"said.$1" ||
         ! grep -Ev 'No such file|Stale file handle|Input/output error' "said.$1"
-    ! grep -v '[/:. ]' "seen.$1" | grep -Evxq '[0-9]+'
+    ! grep -v '[/:. ]' "seen.$1" | grep -Evxq '[0-9]*'
 }
 licences=$(grep -rl 'GNU GENERAL PUBLIC' kept/common-licenses | wc -l)
 
