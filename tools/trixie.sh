@@ -11,13 +11,10 @@ top=$(cd "$(dirname "$0")/.." && pwd)
 home=${HOME:-$(getent passwd "$EUID" | cut -d: -f6)}
 keep=${MSB_TRIXIE:-${XDG_CACHE_HOME:-$home/.cache}/msb-trixie}
 attempts=3
-packages=(
-    gcc libc6-dev pkg-config meson ninja-build
-    libfuse3-dev libarchive-dev libssl-dev libsqlite3-dev libjansson-dev libcurl4-openssl-dev
-    zlib1g-dev libisal-dev libzstd-dev libsubid-dev libcmocka-dev
-    fuse3 crun git ca-certificates
-    procps rsync attr acl libcap2-bin mount python3 zstd xz-utils bzip2
-)
+# What tools/setup.sh installs to build msb, and what these tests need besides.
+eval "$(sed -n '/^build_packages=(/,/^)/p' "$top/tools/setup.sh")"
+packages=("${build_packages[@]}"
+    procps rsync attr acl libcap2-bin mount python3 zstd xz-utils bzip2)
 tests=(store store_care store_shared tree tree_links tree_model layer layer_write fs-core
     mount_plain mount_ring strain)
 (($# == 0)) || tests=("$@")
@@ -72,5 +69,10 @@ enter() {
 mkdir -p "$keep"
 exec 9>"$keep/.lock"
 flock 9
-[[ -e $keep/root ]] || make_root
+# Made anew when other packages are wanted.
+if [[ ! -e $keep/root || $(cat "$keep/packages" 2>/dev/null) != "${packages[*]}" ]]; then
+    rm -rf --one-file-system "$keep/root"
+    make_root
+    echo "${packages[*]}" >"$keep/packages"
+fi
 enter "${tests[@]}"
