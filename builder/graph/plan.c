@@ -158,6 +158,14 @@ static int copy_scope(const struct scope *base, struct scope *ret)
 	if (strlist_copy(&ret->env, &base->env) < 0 || strlist_copy(&ret->args, &base->args) < 0 ||
 	    config_copy(&base->config, &ret->config) < 0)
 		return -ENOMEM;
+	/* An ARG goes before an ENV of its name only as far as its own stage. */
+	for (size_t i = 0; i < ret->config.env.count; i++) {
+		const char *entry = ret->config.env.items[i], *value = strchr(entry, '=');
+		autofree char *name = value ? strndup(entry, (size_t)(value - entry)) : NULL;
+
+		if (value && (!name || strlist_set_env(&ret->env, name, value + 1) < 0))
+			return -ENOMEM;
+	}
 	return 0;
 }
 
