@@ -148,7 +148,7 @@ make_native() {
 		copy_some "$left" "$native/$round"
 		# No two copies have a content in common.
 		[ "$round" = 0 ] || find "$native/$round" -type f -print0 |
-			xargs -0 sh -c 'for file; do echo "$0" >>"$file"; done' "$round"
+			while IFS= read -r -d '' file; do echo "$round" >>"$file"; done
 		left=$((left - all)) round=$((round + 1))
 	done
 	[[ $measures != *cat_big* ]] || head -c 300M /dev/urandom >"$native/a-big-file"
