@@ -7,8 +7,9 @@ set -euo pipefail
 # To build msb, to run it, and to make the base images of tools/make-bases.sh.
 build_packages=(
     gcc libc6-dev pkg-config meson ninja-build
-    libfuse3-dev libarchive-dev libssl-dev libsqlite3-dev libjansson-dev libcurl4-openssl-dev
-    libseccomp-dev zlib1g-dev libisal-dev libzstd-dev libsubid-dev libcmocka-dev
+    libfuse3-dev libarchive-dev libssl-dev libsqlite3-dev libxxhash-dev libjansson-dev
+    libcurl4-openssl-dev libseccomp-dev zlib1g-dev libisal-dev libzstd-dev libsubid-dev
+    libcmocka-dev
     fuse3 crun golang-github-containers-common git openssh-client ca-certificates uidmap
     mmdebstrap busybox-static
 )

@@ -44,10 +44,15 @@ static void dress(const struct placing *placing, struct msb_entry *entry)
 			mode_change_apply(placing->mode, entry->mode, entry->type == MSB_DIRECTORY);
 }
 
-/* A directory that COPY makes on its way: not the source's owner and mode, nor --chmod's. */
+/* A directory that COPY makes on its way: not the source's owner and mode. --chmod counts where it
+ * is a number. */
 static struct msb_entry made_directory(const struct placing *placing)
 {
-	return directory_new(placing->uid, placing->gid, placing->now);
+	struct msb_entry made = directory_new(placing->uid, placing->gid, placing->now);
+
+	if (placing->mode && placing->mode->numeric)
+		made.mode = placing->mode->mode;
+	return made;
 }
 
 int place_directory(const struct placing *placing, const char *path, struct msb_error *err)
