@@ -48,25 +48,17 @@ static int load_manifest(struct msb_store *store, const struct msb_digest *diges
 
 static int find_layers(struct push *push, struct msb_error *err)
 {
-	struct msb_digest below = {0};
-	char text[MSB_DIGEST_TEXT];
-	int r = 0;
+	autofree struct layer_record *layers = NULL;
+	int r;
 
 	if (push->manifest.layer_count != push->image.layer_count)
 		return msb_error_say(err, EBADMSG, "the manifest and the config disagree");
 	push->layers = calloc(push->image.layer_count + 1, sizeof(*push->layers));
 	if (!push->layers)
 		return msb_error_memory(err);
-	for (size_t i = 0; r >= 0 && i < push->image.layer_count; i++) {
-		const struct msb_digest *diff_id = &push->image.diff_ids[i];
-
-		r = store_layer_find_diff(push->writer, &below, diff_id, &push->layers[i].record,
-					  err);
-		if (r == -ENOENT)
-			r = msb_error_say(err, ENOENT, "the store does not know layer %s",
-					  msb_digest_format(diff_id, text));
-		below = push->layers[i].record.tree;
-	}
+	r = image_all_layers(push->writer, &push->image, &push->record->tree, &layers, err);
+	for (size_t i = 0; r >= 0 && i < push->image.layer_count; i++)
+		push->layers[i].record = layers[i];
 	return r;
 }
 

@@ -110,14 +110,10 @@ static int compress(struct push *push, size_t index, struct msb_error *err)
 	return 0;
 }
 
+/* Here, or in the registry that it came from. */
 static bool is_stored(struct push *push, const struct msb_digest *blob, uint64_t *ret_size)
 {
-	struct msb_location location;
-
-	if (msb_store_locate(push->store, blob, &location, NULL) < 0)
-		return false;
-	*ret_size = location.size;
-	return true;
+	return msb_store_has(push->store, blob, ret_size, NULL) > 0;
 }
 
 bool push_may_send(const struct push *push, const char *media_type)

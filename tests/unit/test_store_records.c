@@ -391,11 +391,11 @@ static void layers_are_found_by_their_trees_and_by_diff_id(void **state)
 	assert_ok(f, store_commit(f->writer, &f->err));
 	assert_ok(f, store_layer_find(f->writer, &layer.parent, &layer.tree, &found, &f->err));
 	assert_memory_equal(&found, &layer, sizeof(layer));
-	assert_ok(f,
-		  store_layer_find_diff(f->writer, &layer.parent, &layer.diff_id, &found, &f->err));
+	assert_ok(f, store_layer_find_diff(f->writer, &layer.parent, &layer.diff_id, NULL, &found,
+					   &f->err));
 	assert_memory_equal(&found, &layer, sizeof(layer));
 	assert_int_equal(
-		store_layer_find_diff(f->writer, &layer.parent, &layer.tree, &found, &f->err),
+		store_layer_find_diff(f->writer, &layer.parent, &layer.tree, NULL, &found, &f->err),
 		-ENOENT);
 	layer.diff_id = fixture_digest(7);
 	layer.has_blob = false;
@@ -406,8 +406,8 @@ static void layers_are_found_by_their_trees_and_by_diff_id(void **state)
 	assert_int_equal(found.diff_id.bytes[0], 7);
 	assert_false(found.has_blob);
 	layer.diff_id = fixture_digest(3);
-	assert_ok(f,
-		  store_layer_find_diff(f->writer, &layer.parent, &layer.diff_id, &found, &f->err));
+	assert_ok(f, store_layer_find_diff(f->writer, &layer.parent, &layer.diff_id, NULL, &found,
+					   &f->err));
 	assert_true(found.has_blob);
 }
 

@@ -12,7 +12,7 @@
 #include "formatted.h"
 #include "transfer_view.h"
 
-enum { KEY_PLATFORM = 0x100, KEY_COMPRESSION, KEY_LEVEL, KEY_FORCE, KEY_ACCEPTED };
+enum { KEY_PLATFORM = 0x100, KEY_COMPRESSION, KEY_LEVEL, KEY_FORCE, KEY_ACCEPTED, KEY_LAZY };
 
 struct transfer {
 	struct words operands;
@@ -69,6 +69,9 @@ static error_t parse_pull(int key, char *arg, struct argp_state *state)
 	case KEY_PLATFORM:
 		transfer->pull.platform = arg;
 		return 0;
+	case KEY_LAZY:
+		transfer->pull.lazy = MSB_LAZY_YES;
+		return 0;
 	case KEY_ACCEPTED:
 		return 0;
 	case ARGP_KEY_ARGS:
@@ -115,6 +118,11 @@ static int pull_one(struct session *session, struct transfer *transfer, const ch
 	options.name = name;
 	transfer_view_next(&transfer->view);
 	r = msb_image_pull(session->root, &options, tell_pull, transfer, &result, err);
+	if (r >= 0 && transfer->pull.lazy && result.fetched)
+		fprintf(stderr,
+			"msb: note: %zu of %zu layers had to be fetched whole: they have no "
+			"table of contents (eStargz or zstd:chunked)\n",
+			result.fetched, result.fetched + result.left);
 	if (r >= 0 && !transfer->quiet)
 		printf("Digest: %s\n", msb_digest_format(&result.digest, text));
 	*changed |= r >= 0 && result.changed;
@@ -186,6 +194,9 @@ int run_image_pull(struct session *session, int argc, char **argv)
 {
 	static const struct argp_option options[] = {
 		{"platform", KEY_PLATFORM, "OS/ARCH", 0, "The image for this platform"},
+		{"lazy", KEY_LAZY, NULL, 0,
+		 "Leave layers that allow it (eStargz, zstd:chunked) in the registry: a file's "
+		 "bytes come when it is first read"},
 		{"quiet", 'q', NULL, 0, "Print the name alone"},
 		{"all-tags", 'a', NULL, 0, "All tags of the repository"},
 		{"disable-content-trust", KEY_ACCEPTED, "BOOL", OPTION_HIDDEN | OPTION_ARG_OPTIONAL,
