@@ -84,6 +84,9 @@ int manifest_encode(const struct manifest *manifest, char **ret, struct msb_erro
 int manifest_with_layers(const char *text, size_t size, bool docker,
 			 const struct descriptor *layers, size_t count, char **ret,
 			 struct msb_error *err);
+/* The same manifest with another config. */
+int manifest_with_config(const char *text, size_t size, const struct msb_digest *config,
+			 size_t config_size, char **ret, struct msb_error *err);
 int descriptor_from_json(json_t *json, struct descriptor *ret, struct msb_error *err);
 /* Docker's name of a layer's type as OCI has it; others are returned as they are. */
 const char *media_type_of_oci(const char *media_type);

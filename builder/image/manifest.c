@@ -234,6 +234,22 @@ int manifest_with_layers(const char *text, size_t size, bool docker,
 	return json_text(json, complete, "the image's manifest", ret, err);
 }
 
+int manifest_with_config(const char *text, size_t size, const struct msb_digest *config,
+			 size_t config_size, char **ret, struct msb_error *err)
+{
+	json_auto_t *json = NULL;
+	json_t *descriptor;
+	bool complete;
+	int r = json_parse(text, size, "the image's manifest", &json, err);
+
+	if (r < 0)
+		return r;
+	descriptor = json_object_get(json, "config");
+	complete = json_put_digest(descriptor, "digest", config) &&
+		   json_put(descriptor, "size", json_integer((json_int_t)config_size));
+	return json_text(json, complete, "the image's manifest", ret, err);
+}
+
 void manifest_done(struct manifest *manifest)
 {
 	free(manifest->layers);

@@ -129,6 +129,34 @@ int layer_encoder_finish(struct layer_encoder *encoder, struct msb_error *err);
 void layer_encoder_free(struct layer_encoder *encoder);
 DEFINE_AUTO(struct layer_encoder, layer_encoder_free)
 
+/*
+ * The tar in fd as a compressed stream from which files can be read one by one, in compressed units
+ * of their own. each is told of every entry in order; what it gets is borrowed. *ret_end: where the
+ * tar's last entry ends. -EOPNOTSUPP for a tar of which that cannot be made, as one with sparse
+ * files.
+ */
+struct layer_piece {
+	uint64_t start, stop;  /* of the compressed stream */
+	uint64_t offset, size; /* of the file */
+	struct msb_digest digest;
+};
+struct layer_file {
+	const char *name, *hardlink; /* as the tar has them; hardlink NULL: none */
+	struct msb_entry entry;
+	struct msb_digest digest; /* of the content */
+	struct layer_piece *pieces;
+	size_t piece_count;
+};
+typedef int (*layer_file_fn)(void *context, const struct layer_file *file, struct msb_error *err);
+struct layer_pieces_options {
+	enum layer_compression how;
+	int level;
+	bool whole; /* to the tar's last byte; else without its end mark */
+};
+int layer_write_pieces(int fd, const struct layer_pieces_options *options,
+		       const struct layer_sink *sink, layer_file_fn each, void *context,
+		       uint64_t *ret_end, struct msb_error *err);
+
 /* A whole tree as a plain tar, for export: no whiteouts, paths below "./". */
 int layer_export(struct msb_store *store, const struct msb_digest *tree,
 		 const struct layer_sink *sink, struct msb_error *err);

@@ -218,7 +218,8 @@ int msb_serve_fetches(const char *root, int fd, struct msb_error *err);
 struct msb_push_options {
 	const char *name; /* of an image in the store, and where it goes */
 	/* Of layers that have no compressed form yet: "gzip", "zstd", "none" (also called
-	 * "uncompressed"); NULL: gzip. */
+	 * "uncompressed"); NULL: gzip. Of all layers, so that they can be pulled lazily: "estargz",
+	 * which makes another image of it, and "zstd:chunked". */
 	const char *compression;
 	int level;         /* 0: the compression's own default; gzip 1 to 9, zstd 1 to 19 */
 	bool force;        /* also of layers that have one of another compression */

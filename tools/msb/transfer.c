@@ -245,8 +245,12 @@ static error_t parse_push(int key, char *arg, struct argp_state *state)
 		return 0;
 	case KEY_COMPRESSION:
 		if (strcmp(arg, "gzip") != 0 && strcmp(arg, "zstd") != 0 &&
-		    strcmp(arg, "none") != 0 && strcmp(arg, "uncompressed") != 0)
-			argp_error(state, "--compression is gzip, zstd or none, not '%s'", arg);
+		    strcmp(arg, "none") != 0 && strcmp(arg, "uncompressed") != 0 &&
+		    strcmp(arg, "estargz") != 0 && strcmp(arg, "zstd:chunked") != 0)
+			argp_error(state,
+				   "--compression is gzip, zstd, estargz, zstd:chunked or none, "
+				   "not '%s'",
+				   arg);
 		transfer->push.compression = arg;
 		return 0;
 	case KEY_FORCE:
@@ -364,7 +368,8 @@ int run_image_push(struct session *session, int argc, char **argv)
 {
 	static const struct argp_option options[] = {
 		{"compression", KEY_COMPRESSION, "HOW", 0,
-		 "Of layers made here: gzip, zstd or none"},
+		 "Of layers made here: gzip, zstd or none. Of all layers: estargz or "
+		 "zstd:chunked, which can be pulled lazily"},
 		{"force-compression", KEY_FORCE, NULL, 0,
 		 "Compress so also what was fetched or sent before in another way"},
 		{"compression-level", KEY_LEVEL, "N", 0, "1 to 9 for gzip, 1 to 19 for zstd"},
