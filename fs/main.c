@@ -119,14 +119,13 @@ static const struct option {
 	const char *name;
 	bool (*take)(struct arguments *arguments, const char *value);
 } options[] = {
-	{"verify", option_verify},
-	{"noxattr", option_noxattr},   {"handles", option_handles}, {"noring", option_noring},
-	{"autopull", option_autopull}, {"fetch=", option_fetch},    {"cache=", option_cache},
-	{"control=", option_control},  {"rw", option_ignored},      {"ro", option_ignored},
-	{"defaults", option_ignored},  {"auto", option_ignored},    {"noauto", option_ignored},
-	{"user", option_ignored},      {"nouser", option_ignored},  {"users", option_ignored},
-	{"nofail", option_ignored},    {"_netdev", option_ignored}, {"x-", option_ignored},
-	{"comment=", option_ignored},
+	{"verify", option_verify},  {"noxattr", option_noxattr},   {"handles", option_handles},
+	{"noring", option_noring},  {"autopull", option_autopull}, {"fetch=", option_fetch},
+	{"cache=", option_cache},   {"control=", option_control},  {"rw", option_ignored},
+	{"ro", option_ignored},     {"defaults", option_ignored},  {"auto", option_ignored},
+	{"noauto", option_ignored}, {"user", option_ignored},      {"nouser", option_ignored},
+	{"users", option_ignored},  {"nofail", option_ignored},    {"_netdev", option_ignored},
+	{"x-", option_ignored},     {"comment=", option_ignored},
 };
 
 static const struct option *find_option(const char *text)

@@ -43,7 +43,6 @@ at_most() { # NUMBER LIMIT
 
 it "shows an image of 260 MB for fewer than 5 requests and 2 % of its bytes"
 msb import "$MSB_BASES/node.tar" "$registry/base/node:1" >out
-tree=$(msb inspect "$registry/base/node:1" | jq -r '.[0].Id')
 for form in estargz zstd:chunked; do
     msb push -q --compression "$form" "$registry/base/node:1" >out
     size=$(skopeo inspect --raw --tls-verify=false "docker://$registry/base/node:1" |
@@ -97,8 +96,8 @@ for form in estargz zstd:chunked; do
     container=$("${tool[@]}" from --pull-never "$registry/group/app:1")
     folder=$("${tool[@]}" mount "$container")
     cmp want/made/large "$folder/made/large"
-    same "$(stat -c %i "$folder/bin/busybox")" "$(stat -c %i "$folder/made/linked")"
-    same app "$(chroot "$folder" /bin/busybox id -un 1000)"
+    cmp /bin/busybox "$folder/made/linked"
+    contains <(chroot "$folder" /bin/busybox cat /etc/passwd) "^app:"
     "${tool[@]}" umount "$container" >out
     rm -rf "$work/buildah" "$work/run"
     skopeo copy -q --src-tls-verify=false "docker://$registry/group/app:1" "oci:layout:$form"
