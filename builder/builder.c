@@ -11,6 +11,7 @@
 #include "internal.h"
 #include "io.h"
 #include "layer.h"
+#include "lazy.h"
 #include "path.h"
 #include "plan.h"
 #include "reference.h"
@@ -23,6 +24,17 @@ int msb_store_make(const char *root, struct msb_error *err)
 	return r < 0 ? r : store_create(root, err);
 }
 
+/* What is still in a registry comes when it is wanted. writer NULL: none is open. */
+static int set_fetcher(struct msb_store *store, struct store_writer *writer, struct msb_error *err)
+{
+	struct lazy_fetcher *fetcher;
+	int r = lazy_fetcher_new(store, writer, &fetcher, err);
+
+	if (r >= 0)
+		msb_store_set_fetcher(store, lazy_fetch, lazy_fetcher_free, fetcher);
+	return r;
+}
+
 int open_store(const char *root, struct msb_store **ret, struct msb_error *err)
 {
 	int r = msb_store_open(root, ret, err);
@@ -32,7 +44,7 @@ int open_store(const char *root, struct msb_store **ret, struct msb_error *err)
 				     "there is no store at '%s' yet ('msb build', 'msb load' and "
 				     "'msb import' make one)",
 				     root);
-	return r;
+	return r < 0 ? r : set_fetcher(*ret, NULL, err);
 }
 
 int workshop_open(const char *root, struct workshop *ret, struct msb_error *err)
@@ -44,7 +56,7 @@ int workshop_open(const char *root, struct workshop *ret, struct msb_error *err)
 		r = msb_store_open(root, &ret->store, err);
 	if (r >= 0)
 		r = store_writer_open(ret->store, &ret->writer, err);
-	return r;
+	return r < 0 ? r : set_fetcher(ret->store, ret->writer, err);
 }
 
 void workshop_done(struct workshop *workshop)

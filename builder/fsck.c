@@ -96,7 +96,8 @@ static int check_records(struct fsck *fsck, struct store_care *care, struct msb_
 	return tell(fsck, &text, err);
 }
 
-static int follow_records(struct msb_store *store, struct store_care *care, struct msb_error *err)
+static int follow_records(struct msb_store *store, struct store_care *care, uint64_t *ret_remote,
+			  struct msb_error *err)
 {
 	static const enum store_roots all[] = {STORE_ROOTS_TAGGED, STORE_ROOTS_UNTAGGED,
 					       STORE_ROOTS_BUILDS, STORE_ROOTS_CACHE,
@@ -106,6 +107,7 @@ static int follow_records(struct msb_store *store, struct store_care *care, stru
 
 	for (size_t i = 0; r >= 0 && i < sizeof(all) / sizeof(*all); i++)
 		r = marking_roots(&marking, all[i], 0, err);
+	*ret_remote = marking.remote;
 	return r;
 }
 
@@ -125,7 +127,7 @@ int msb_fsck(const char *root, const struct msb_fsck_options *options, msb_probl
 	if (r >= 0 && !options->quick)
 		r = store_check_blobs(care, err);
 	if (r >= 0)
-		r = follow_records(store, care, err);
+		r = follow_records(store, care, &result->remote, err);
 	if (r >= 0)
 		r = store_each_bad(care, tell_bad, &fsck, err);
 	/* Not into a file that is damaged itself. */

@@ -173,23 +173,13 @@ void msb_history_free(struct msb_history_line *lines, size_t count)
 }
 
 /* The layers on record, lowest first; those above one that is not are not, either. */
-static int find_layers(const char *root, const struct image *image, struct layer_record *layers,
-		       size_t *ret_count, struct msb_error *err)
+static int find_layers(const char *root, const struct image *image, const struct msb_digest *tree,
+		       struct layer_record **ret, size_t *ret_count, struct msb_error *err)
 {
 	AUTO(workshop_done) struct workshop workshop;
-	struct msb_digest parent = {0};
-	size_t i;
 	int r = workshop_open(root, &workshop, err);
 
-	for (i = 0; r >= 0 && i < image->layer_count; i++) {
-		r = store_layer_find_diff(workshop.writer, &parent, &image->diff_ids[i], &layers[i],
-					  err);
-		if (r < 0)
-			break;
-		parent = layers[i].tree;
-	}
-	*ret_count = i;
-	return r == -ENOENT ? 0 : r;
+	return r < 0 ? r : image_layers(workshop.writer, image, tree, ret, ret_count, err);
 }
 
 static int fill_lines(const struct image *image, const struct layer_record *layers, size_t known,
@@ -224,6 +214,7 @@ int msb_image_history(const char *root, const char *name, struct msb_history_lin
 	struct msb_history_line *lines = NULL;
 	struct msb_image *record = NULL;
 	autofree struct layer_record *layers = NULL;
+	struct msb_digest tree = {0};
 	size_t known = 0;
 	autoimage image = {0};
 	int r = open_store(root, &store, err);
@@ -232,13 +223,14 @@ int msb_image_history(const char *root, const char *name, struct msb_history_lin
 		r = image_find(store, name, &record, err);
 	if (r >= 0)
 		r = image_get(store, record, &image, err);
+	if (record)
+		tree = record->tree;
 	msb_images_free(record, record ? 1 : 0);
 	if (r < 0)
 		return r;
-	layers = calloc(image.layer_count + 1, sizeof(*layers));
 	lines = calloc(image.history_count + 1, sizeof(*lines));
-	if (layers && lines)
-		r = find_layers(root, &image, layers, &known, err);
+	if (lines)
+		r = find_layers(root, &image, &tree, &layers, &known, err);
 	else
 		r = msb_error_memory(err);
 	if (r >= 0)

@@ -16,16 +16,17 @@ static int mark(struct marking *marking, const struct msb_digest *digest, bool t
 static int find_bad(struct marking *marking, const struct msb_digest *digest, bool fresh,
 		    struct msb_error *err)
 {
-	struct msb_location location;
 	struct msb_error why = {0};
 	int r = store_is_bad(marking->care, digest, err);
 
 	if (r != 0 || !fresh)
 		return r;
-	r = msb_store_locate(marking->store, digest, &location, &why);
-	if (r == 0)
+	r = msb_store_has(marking->store, digest, NULL, &why);
+	/* What is in a registry is not missing. */
+	marking->remote += r == MSB_REMOTE;
+	if (r > 0)
 		return 0;
-	r = store_note_bad(marking->care, digest, r == -ENOENT ? "it is missing" : why.text, err);
+	r = store_note_bad(marking->care, digest, r == 0 ? "it is missing" : why.text, err);
 	return r < 0 ? r : 1;
 }
 
@@ -106,25 +107,19 @@ static int mark_root(struct marking *marking, const struct msb_digest *digest, b
 	return r < 0 ? r : store_note_root(marking->care, digest, who, err);
 }
 
-/* The layers lead from the empty tree to the image's own, by trees that nothing else may name. */
-static int mark_layers(struct marking *marking, const struct image *image, const char *who,
-		       struct msb_error *err)
+/* The layers lead from the empty tree to the image's own, by trees that nothing else may name.
+ * Where one is not on record, the image cannot be saved, only shown. */
+static int mark_layers(struct marking *marking, const struct image *image,
+		       const struct msb_digest *tree, const char *who, struct msb_error *err)
 {
-	struct store_writer *writer = store_care_writer(marking->care);
-	struct msb_digest parent = {0};
-	int r = 0;
+	autofree struct layer_record *layers = NULL;
+	size_t known = 0;
+	int r = image_layers(store_care_writer(marking->care), image, tree, &layers, &known, err);
 
-	for (size_t i = 0; r >= 0 && i < image->layer_count; i++) {
-		struct layer_record layer;
-
-		r = store_layer_find_diff(writer, &parent, &image->diff_ids[i], &layer, err);
-		if (r == -ENOENT) /* from here on they cannot be saved, only shown */
-			return 0;
-		if (r >= 0)
-			r = mark_root(marking, &layer.tree, true, who, err);
-		if (r >= 0 && layer.has_blob)
-			r = mark_root(marking, &layer.blob, false, who, err);
-		parent = layer.tree;
+	for (size_t i = 0; r >= 0 && i < known; i++) {
+		r = mark_root(marking, &layers[i].tree, true, who, err);
+		if (r >= 0 && layers[i].has_blob)
+			r = mark_root(marking, &layers[i].blob, false, who, err);
 	}
 	return r;
 }
@@ -137,11 +132,13 @@ static int mark_config(struct marking *marking, const struct msb_digest *id, con
 	autoimage image = {0};
 	int r = mark_root(marking, id, false, who, err);
 
+	if (r >= 0)
+		r = store_care_image_tree(marking->care, id, &record.tree, err);
 	if (r < 0)
 		return r;
 	r = image_get(marking->store, &record, &image, &why);
 	return r < 0 ? skip_object(marking, id, r, &why, err)
-		     : mark_layers(marking, &image, who, err);
+		     : mark_layers(marking, &image, &record.tree, who, err);
 }
 
 static int take_root(void *context, const struct msb_digest *digest, enum store_root_kind kind,

@@ -13,6 +13,7 @@ struct marking {
 	/* Goes on below what is missing or damaged; otherwise damage ends it: what lies below a
 	 * directory that cannot be read is not garbage. */
 	bool tolerant;
+	uint64_t remote; /* with trace: blobs that are not here, but can be had */
 };
 
 /* Marks what these records name, and all that lies below; since as store_care_roots(). */

@@ -263,7 +263,6 @@ int find_place(struct msb_store *store, const char *text, struct ref_place *ret,
 	       struct msb_error *err)
 {
 	struct msb_error said = {0};
-	struct msb_location location;
 	struct msb_digest digest;
 	struct ref ref;
 	int r;
@@ -273,7 +272,7 @@ int find_place(struct msb_store *store, const char *text, struct ref_place *ret,
 	if (strncmp(text, "tree:", 5) == 0) {
 		if (msb_digest_parse(text + 5, &digest) < 0)
 			return msb_error_say(err, EINVAL, "'%s' is not a digest", text + 5);
-		if (msb_store_locate(store, &digest, &location, NULL) < 0)
+		if (msb_store_has(store, &digest, NULL, NULL) != MSB_HERE)
 			return msb_error_say(err, ENOENT, "'%s' is not in the store", text);
 		*ret = (struct ref_place){.tree = digest};
 		return 0;

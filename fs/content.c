@@ -28,14 +28,16 @@ static int verify_part(const struct node *node, const struct msb_location *locat
 	return r;
 }
 
+/* *ret_located: it is known where the bytes are, and reading them failed. */
 static ssize_t read_at(const struct node *node, bool again, void *bytes, size_t size,
-		       uint64_t offset, struct msb_error *err)
+		       uint64_t offset, bool *ret_located, struct msb_error *err)
 {
 	const struct msb_entry *entry = &node->entry;
 	struct msb_location location;
 	ssize_t n;
 	int r = dircache_locate(node->core->dirs, node->in, node->index, again, &location, err);
 
+	*ret_located = r == 0;
 	if (r < 0)
 		return r;
 	if (location.size != entry->size)
@@ -57,6 +59,7 @@ ssize_t node_read(const struct node *node, void *bytes, size_t size, uint64_t of
 {
 	const struct msb_entry *entry = &node->entry;
 	struct msb_error err = {0};
+	bool located;
 	ssize_t n;
 
 	if (entry->type != MSB_FILE)
@@ -65,9 +68,11 @@ ssize_t node_read(const struct node *node, void *bytes, size_t size, uint64_t of
 		return 0;
 	if (size > entry->size - offset)
 		size = (size_t)(entry->size - offset);
-	n = read_at(node, false, bytes, size, offset, &err);
-	if (n < 0) /* a collection may have moved it */
-		n = read_at(node, true, bytes, size, offset, &err);
+	n = read_at(node, false, bytes, size, offset, &located, &err);
+	if (n < 0 && located) /* a collection may have moved it */
+		n = read_at(node, true, bytes, size, offset, &located, &err);
+	if (n == -EREMOTE && node->core->fetch)
+		return n; /* for whoever may wait */
 	return n < 0 ? failed(node, &err) : n;
 }
 

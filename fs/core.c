@@ -4,9 +4,11 @@
 
 #include <msb/cache_names.h>
 
+#include "autopull.h"
 #include "core.h"
 #include "dircache.h"
 #include "disk.h"
+#include "fetch.h"
 #include "history.h"
 #include "inode.h"
 #include "internal.h"
@@ -36,6 +38,15 @@ int core_open(const char *store, const struct core_options *options, struct core
 	r = msb_store_open(store, &core->store, err);
 	if (r < 0)
 		return r;
+	if (options->fetch) {
+		core->fetch = fetch_new(options->fetch, store);
+		if (!core->fetch)
+			return msb_error_memory(err);
+		msb_store_set_fetcher(core->store, fetch_blob, NULL, core->fetch);
+		core->autopull = options->autopull ? autopull_new() : NULL;
+		if (options->autopull && !core->autopull)
+			return msb_error_memory(err);
+	}
 	core->dirs = dircache_new(core->store, cache_bytes);
 	core->views = views_new();
 	core->history = history_new(core->store);
@@ -49,11 +60,18 @@ int core_open(const char *store, const struct core_options *options, struct core
 	return 0;
 }
 
+void core_stop_fetching(struct core *core)
+{
+	fetch_stop(core->fetch);
+}
+
 void core_close(struct core *core)
 {
 	if (!core)
 		return;
 	disk_free(core->disk);
+	fetch_free(core->fetch);
+	autopull_free(core->autopull);
 	texts_free(core->texts);
 	shelf_free(core->shelf);
 	history_free(core->history);

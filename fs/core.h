@@ -27,6 +27,8 @@ struct core_options {
 	 * reader waits. Directories always are, and packs are checked for damage. */
 	bool verify;
 	size_t cache_bytes; /* of decoded directories; 0: the default, 64 MiB */
+	const char *fetch;  /* msb's path, which brings what is in a registry; NULL: nobody does */
+	bool autopull;      /* a name below images/ that is not there is pulled */
 	core_log_fn log;    /* NULL: nobody listens */
 	void *log_context;
 };
@@ -41,8 +43,12 @@ struct core_node {
 	bool stat_lasts; /* st and the content never change */
 };
 
+/* What has to be fetched first is -EREMOTE for a thread that did not say that it may wait
+ * (fetch.h); whoever does not answer in time is -EIO. */
 int core_open(const char *store, const struct core_options *options, struct core **ret,
 	      struct msb_error *err);
+/* Ends fetching: whoever waits for it gets -EIO. */
+void core_stop_fetching(struct core *core);
 void core_close(struct core *core);
 DEFINE_AUTO(struct core, core_close)
 

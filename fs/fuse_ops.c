@@ -5,6 +5,7 @@
 #include "fuse_ops.h"
 #include "push.h"
 #include "transport.h"
+#include "waits.h"
 
 /* Seconds; the kernel caps it. Nothing in a tree ever changes. */
 #define FOREVER 1e9
@@ -60,24 +61,53 @@ static void fill_entry(fuse_req_t request, const struct core_node *node,
 	};
 }
 
-static void on_lookup(fuse_req_t request, fuse_ino_t parent, const char *name)
+/* True: it is fetched first, and answered then. */
+static bool wait_for(const struct waiting *waiting, waiting_fn run)
+{
+	const struct fuse_ops_context *context = fuse_req_userdata(waiting->request);
+
+	return context->waits && waits_add(context->waits, waiting, run);
+}
+
+static void answer_lookup(fuse_req_t request, int r, const struct core_node *node, bool lasts)
 {
 	struct fuse_entry_param entry = {.entry_timeout = FOREVER};
-	struct core_node node;
 	struct core *core = core_of(request);
-	bool lasts;
-	int r = core_lookup(core, parent, name, &node, &lasts);
 
 	if (r == 0)
-		fill_entry(request, &node, &entry);
+		fill_entry(request, node, &entry);
 	/* A name that will never be is an entry without a node, which the kernel keeps. */
 	if (r == 0 || (r == -ENOENT && lasts)) {
 		/* Nobody waits for it any more: nobody will forget it. */
 		if (fuse_reply_entry(request, &entry) < 0 && r == 0)
-			core_forget(core, node.id, 1);
+			core_forget(core, node->id, 1);
 	} else {
-		fuse_reply_err(request, -r);
+		fuse_reply_err(request, r == -EREMOTE ? EIO : -r);
 	}
+}
+
+static void lookup_waiting(struct waits *waits, const struct waiting *waiting)
+{
+	struct core *core = core_of(waiting->request);
+	struct core_node node;
+	bool lasts;
+	int r = core_lookup(core, waiting->id, waiting->name, &node, &lasts);
+
+	if (waits_take(waits, waiting))
+		answer_lookup(waiting->request, r, &node, lasts);
+	else if (r == 0)
+		core_forget(core, node.id, 1);
+}
+
+static void on_lookup(fuse_req_t request, fuse_ino_t parent, const char *name)
+{
+	const struct waiting waiting = {.request = request, .id = parent, .name = name};
+	struct core_node node;
+	bool lasts;
+	int r = core_lookup(core_of(request), parent, name, &node, &lasts);
+
+	if (r != -EREMOTE || !wait_for(&waiting, lookup_waiting))
+		answer_lookup(request, r, &node, lasts);
 }
 
 static void on_getattr(fuse_req_t request, fuse_ino_t id, struct fuse_file_info *file)
@@ -151,10 +181,27 @@ static char *reply_room(size_t size)
 	return room ? room : buffer_of_thread(size);
 }
 
+static void read_waiting(struct waits *waits, const struct waiting *waiting)
+{
+	autofree char *bytes = malloc(waiting->size ? waiting->size : 1);
+	ssize_t n = -ENOMEM;
+
+	if (bytes)
+		n = core_read(core_of(waiting->request), waiting->id, bytes, waiting->size,
+			      (uint64_t)waiting->offset, NULL);
+	if (!waits_take(waits, waiting))
+		return;
+	if (n < 0)
+		fuse_reply_err(waiting->request, n == -EREMOTE ? EIO : (int)-n);
+	else
+		fuse_reply_buf(waiting->request, bytes, (size_t)n);
+}
+
 static void on_read(fuse_req_t request, fuse_ino_t id, size_t size, off_t offset,
 		    struct fuse_file_info *file)
 {
 	const struct fuse_ops_context *context = fuse_req_userdata(request);
+	const struct waiting waiting = {request, id, size, offset, NULL};
 	struct push *push = context->push;
 	char *bytes = reply_room(size);
 	struct core_place place = {0};
@@ -163,12 +210,14 @@ static void on_read(fuse_req_t request, fuse_ino_t id, size_t size, off_t offset
 	(void)file;
 	if (bytes)
 		n = core_read(context->core, id, bytes, size, (uint64_t)offset, &place);
+	if (n == -EREMOTE && wait_for(&waiting, read_waiting))
+		return;
 	if (n <= 0 || offset != 0 || !place.directory)
 		push = NULL;
 	if (push)
 		push_saw_read(push, &place);
 	if (n < 0)
-		fuse_reply_err(request, (int)-n);
+		fuse_reply_err(request, n == -EREMOTE ? EIO : (int)-n);
 	else
 		fuse_reply_buf(request, bytes, (size_t)n);
 	if (push)

@@ -17,6 +17,8 @@ struct core {
 	struct texts *texts;
 	struct disk *disk; /* the ground of cache/ */
 	bool verify;
+	struct fetch *fetch;            /* NULL: nothing is fetched */
+	struct autopull *autopull;      /* NULL: images are not pulled by their names */
 	atomic_uint_fast64_t forgotten; /* nodes, since memory was given back */
 	int64_t opened_ns;              /* since 1970 */
 	core_log_fn log;

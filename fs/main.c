@@ -22,6 +22,8 @@ static const char usage[] =
 	"     noxattr       show no extended attributes\n"
 	"     handles       answer file handles (open_by_handle_at, NFS); not under an overlay\n"
 	"     verify        compare large files with their digests when they are first read\n"
+	"     fetch=MSB     the msb that brings what lazily pulled images left in registries\n"
+	"     autopull      pull images that are entered by name; with fetch=\n"
 	"     noring        do not use io_uring, even where the kernel offers it\n"
 	"     cache=MIB     memory for decoded directories; 64\n"
 	"     control=FD    with -f: write a byte to FD when ready, end when its other end closes\n"
@@ -71,6 +73,19 @@ static bool option_verify(struct arguments *arguments, const char *value)
 	return true;
 }
 
+static bool option_fetch(struct arguments *arguments, const char *value)
+{
+	arguments->serve.fetch = value;
+	return *value != '\0';
+}
+
+static bool option_autopull(struct arguments *arguments, const char *value)
+{
+	(void)value;
+	arguments->serve.autopull = true;
+	return true;
+}
+
 static bool option_cache(struct arguments *arguments, const char *value)
 {
 	unsigned long number;
@@ -104,12 +119,13 @@ static const struct option {
 	const char *name;
 	bool (*take)(struct arguments *arguments, const char *value);
 } options[] = {
-	{"noxattr", option_noxattr}, {"handles", option_handles}, {"noring", option_noring},
-	{"verify", option_verify},   {"cache=", option_cache},    {"control=", option_control},
-	{"rw", option_ignored},      {"ro", option_ignored},      {"defaults", option_ignored},
-	{"auto", option_ignored},    {"noauto", option_ignored},  {"user", option_ignored},
-	{"nouser", option_ignored},  {"users", option_ignored},   {"nofail", option_ignored},
-	{"_netdev", option_ignored}, {"x-", option_ignored},      {"comment=", option_ignored},
+	{"verify", option_verify},  {"noxattr", option_noxattr},   {"handles", option_handles},
+	{"noring", option_noring},  {"autopull", option_autopull}, {"fetch=", option_fetch},
+	{"cache=", option_cache},   {"control=", option_control},  {"rw", option_ignored},
+	{"ro", option_ignored},     {"defaults", option_ignored},  {"auto", option_ignored},
+	{"noauto", option_ignored}, {"user", option_ignored},      {"nouser", option_ignored},
+	{"users", option_ignored},  {"nofail", option_ignored},    {"_netdev", option_ignored},
+	{"x-", option_ignored},     {"comment=", option_ignored},
 };
 
 static const struct option *find_option(const char *text)
@@ -162,6 +178,10 @@ static bool take_arguments(int argc, char **argv, struct arguments *arguments)
 		return true;
 	if (argc - optind != 2) {
 		fputs("msbfs: a store and a mount point are needed; see msbfs -h\n", stderr);
+		return false;
+	}
+	if (arguments->serve.autopull && !arguments->serve.fetch) {
+		fputs("msbfs: option 'autopull' needs 'fetch=MSB', the path of msb\n", stderr);
 		return false;
 	}
 	if (arguments->serve.control >= 0 && !arguments->foreground) {

@@ -97,16 +97,17 @@ static int tree_lookup(struct core *core, const char *name, struct core_node *re
 {
 	bool prefixed = strncmp(name, "sha256:", 7) == 0;
 	struct msb_digest digest;
-	struct msb_location location;
 	struct msb_error err = {0};
 	int r;
 
 	if (msb_digest_parse(name, &digest) < 0)
 		return -ENOENT;
 	/* Asked first: a view is for good, so that only what is in the store may have one. */
-	r = msb_store_locate(core->store, &digest, &location, &err);
+	r = msb_store_has(core->store, &digest, NULL, &err);
 	if (r < 0)
-		return r == -ENOENT ? r : core_damaged(core, &err, name);
+		return core_damaged(core, &err, name);
+	if (r != MSB_HERE)
+		return -ENOENT;
 	r = names_answer_tree(core, prefixed ? INODE_TREES_PREFIX : INODE_TREES, INODE_TREES,
 			      &digest, ret);
 	ret->name_lasts = true; /* the name is the content */

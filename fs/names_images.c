@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "autopull.h"
 #include "names.h"
 #include "shelf.h"
 
@@ -84,10 +85,71 @@ static int lookup(struct core *core, const struct shelf_list *list, uint64_t par
 	return 0;
 }
 
+static int lookup_path(struct core *core, uint64_t parent, const char *path, struct core_node *ret)
+{
+	struct shelf_list *list;
+	int r = get(core, &list);
+
+	if (r < 0)
+		return r;
+	r = lookup(core, list, parent, path, ret);
+	shelf_put(core->shelf, list);
+	return r;
+}
+
+/* A directory in which nothing is shown yet. */
+static void answer_empty(struct core *core, uint64_t id, struct core_node *ret)
+{
+	names_answer(id, S_IFDIR | 0555, 0, core->opened_ns, ret);
+}
+
+/* An image that is here under its short name or with its tag. */
+static int lookup_shown(struct core *core, uint64_t parent, const char *path,
+			enum autopull_kind kind, struct core_node *ret)
+{
+	autofree char *shown = autopull_shown(path, kind);
+	struct msb_digest tree = {0};
+	const struct msb_digest *found;
+	struct shelf_list *list;
+	uint64_t interned;
+	int r = shown ? get(core, &list) : -ENOMEM;
+
+	if (r < 0)
+		return r;
+	found = tree_of(list, shown);
+	if (found)
+		tree = *found;
+	shelf_put(core->shelf, list);
+	r = found ? shelf_intern(core->shelf, path, &interned) : -ENOENT;
+	return r < 0 ? r : names_answer_tree(core, inode_of_images(interned), parent, &tree, ret);
+}
+
+/* A name that is not here. */
+static int autopull(struct core *core, uint64_t parent, const char *path, struct core_node *ret)
+{
+	enum autopull_kind kind = autopull_kind_of(path);
+	uint64_t interned;
+	int r;
+
+	if (kind == AUTOPULL_NOTHING)
+		return -ENOENT;
+	r = kind == AUTOPULL_DIRECTORY ? -ENOENT : lookup_shown(core, parent, path, kind, ret);
+	if (r == -ENOENT && kind != AUTOPULL_DIRECTORY) {
+		r = autopull_get(core, path);
+		if (r == 0)
+			return lookup_shown(core, parent, path, kind, ret);
+	}
+	if (r != -ENOENT || kind == AUTOPULL_IMAGE)
+		return r;
+	r = shelf_intern(core->shelf, path, &interned);
+	if (r == 0)
+		answer_empty(core, inode_of_images(interned), ret);
+	return r;
+}
+
 int images_lookup(struct core *core, uint64_t parent, const char *name, struct core_node *ret)
 {
 	autofree char *prefix = prefix_of(core, parent), *path = NULL;
-	struct shelf_list *list;
 	int r;
 
 	if (!prefix)
@@ -96,12 +158,8 @@ int images_lookup(struct core *core, uint64_t parent, const char *name, struct c
 		path = NULL;
 		return -ENOMEM;
 	}
-	r = get(core, &list);
-	if (r < 0)
-		return r;
-	r = lookup(core, list, parent, path, ret);
-	shelf_put(core->shelf, list);
-	return r;
+	r = lookup_path(core, parent, path, ret);
+	return r == -ENOENT && core->autopull ? autopull(core, parent, path, ret) : r;
 }
 
 int images_stat(struct core *core, uint64_t id, struct core_node *ret)
@@ -117,6 +175,8 @@ int images_stat(struct core *core, uint64_t id, struct core_node *ret)
 		return r;
 	if (has_prefix(list, lower_bound(list, prefix), prefix))
 		names_answer(id, S_IFDIR | 0555, 0, list->changed, ret);
+	else if (core->autopull)
+		answer_empty(core, id, ret);
 	else
 		r = -ENOENT;
 	shelf_put(core->shelf, list);

@@ -16,6 +16,7 @@
 #include "push.h"
 #include "serve.h"
 #include "transport.h"
+#include "waits.h"
 
 /* The signal that wakes the main thread; its handler does nothing. */
 #define WAKE SIGUSR2
@@ -161,6 +162,7 @@ static void *watch(void *context)
 	wait_for_end(server);
 	/* While there are threads to answer what a push may wait for. */
 	push_stop(server->context.push);
+	core_stop_fetching(server->core);
 	fuse_session_exit(server->session);
 	while (!atomic_load(&server->ended)) {
 		pthread_kill(server->main_thread, WAKE);
@@ -199,7 +201,8 @@ static int start_watching(struct server *server, struct msb_error *err)
 	int r;
 
 	server->context.push = push_new(server->core, server->session);
-	if (!server->context.push)
+	server->context.waits = waits_new();
+	if (!server->context.push || !server->context.waits)
 		return msb_error_memory(err);
 	server->main_thread = pthread_self();
 	r = pthread_create(&server->watcher, NULL, watch, server);
@@ -273,6 +276,8 @@ static int set_up(struct server *server, struct msb_error *err)
 	struct core_options core_options = {
 		.verify = options->verify,
 		.cache_bytes = options->cache_bytes,
+		.fetch = options->fetch,
+		.autopull = options->autopull,
 		.log = on_log,
 		.log_context = server,
 	};
@@ -309,6 +314,9 @@ static void tear_down(struct server *server)
 		eventfd_write(server->over, 1);
 		pthread_join(server->watcher, NULL);
 	}
+	if (server->core)
+		core_stop_fetching(server->core);
+	waits_free(server->context.waits);
 	transport_free(server->context.transport);
 	push_free(server->context.push);
 	if (server->session) {

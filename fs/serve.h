@@ -21,6 +21,8 @@ struct serve_options {
 	bool handles;      /* answer file handles */
 	bool no_ring;      /* not even where the kernel offers it */
 	serve_log_fn *log; /* where the log goes; NULL: to syslog */
+	const char *fetch; /* msb's path, which brings what is in a registry; NULL: nobody does */
+	bool autopull;     /* images that are asked for by name */
 	int control;       /* -1: none. Its other end's closing ends the mount */
 	int ready;         /* -1: none. A byte is written when the mount answers */
 	bool detach;       /* once ready, let go of the terminal */

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <sys/uio.h>
 #include <time.h>
@@ -42,7 +43,9 @@ struct ring_header {
 };
 
 /* Requests that one core can have under way; more wait in the kernel. */
-#define DEPTH 8
+#define DEPTH 16
+/* The number of what is no exchange: the queue was woken. */
+#define WOKEN DEPTH
 /* Beyond it every request would go the old way. */
 #define CORES_MAX 256
 #define PAYLOAD   FUSE_OPS_READ_MAX
@@ -55,6 +58,10 @@ struct exchange {
 	struct iovec parts[2];
 	uint64_t unique;
 	bool answered;
+	/* Of one that another thread answers. Guarded by the queue's lock, as the next one; between
+	 * the two moments it is nobody's. */
+	bool deferred;
+	bool ready; /* answered: to be given to the kernel */
 };
 
 struct queue {
@@ -66,6 +73,9 @@ struct queue {
 	struct uring ring;
 	struct exchange exchanges[DEPTH];
 	unsigned live; /* exchanges that the kernel knows */
+	pthread_mutex_t lock;
+	int woken;      /* an eventfd: some exchange is ready */
+	uint64_t wakes; /* read from it */
 };
 
 struct transport {
@@ -80,9 +90,11 @@ struct transport {
 	unsigned prepared, failed; /* queues */
 	enum { WAIT, GO, STOP } state;
 	atomic_bool stopping;
+	atomic_uint serving; /* queues that are, from some moment on */
 };
 
 static _Thread_local struct exchange *current;
+static _Thread_local struct queue *current_queue;
 static _Thread_local bool in_ring;
 
 bool transport_is_ring(void)
@@ -174,19 +186,96 @@ static void refuse(struct exchange *exchange)
 	answer(exchange, &iov, 1);
 }
 
+void transport_defer(void)
+{
+	if (!current)
+		return;
+	pthread_mutex_lock(&current_queue->lock);
+	current->deferred = true;
+	pthread_mutex_unlock(&current_queue->lock);
+	current = NULL;
+}
+
+/* The answer to a deferred exchange of this queue, if it is one; from any thread. False: it is not.
+ */
+static bool answer_deferred(struct queue *queue, uint64_t unique, const struct iovec *iov,
+			    int count, ssize_t *ret)
+{
+	const uint64_t one = 1;
+	bool found = false;
+
+	pthread_mutex_lock(&queue->lock);
+	for (unsigned i = 0; i < DEPTH && !found; i++) {
+		struct exchange *exchange = &queue->exchanges[i];
+
+		if (!exchange->deferred || exchange->ready || exchange->unique != unique)
+			continue;
+		found = exchange->ready = true;
+		*ret = answer(exchange, iov, count);
+	}
+	pthread_mutex_unlock(&queue->lock);
+	if (found && write(queue->woken, &one, sizeof(one)) < 0)
+		*ret = -1;
+	return found;
+}
+
+static void await_waking(struct queue *queue)
+{
+	struct io_uring_sqe *sqe = uring_next(&queue->ring);
+
+	sqe->opcode = IORING_OP_READ;
+	sqe->fd = queue->woken;
+	sqe->addr = (uintptr_t)&queue->wakes;
+	sqe->len = sizeof(queue->wakes);
+	sqe->user_data = WOKEN;
+}
+
+static void submit_ready(struct queue *queue)
+{
+	for (unsigned i = 0; i < DEPTH; i++) {
+		struct exchange *exchange = &queue->exchanges[i];
+		bool ready;
+
+		pthread_mutex_lock(&queue->lock);
+		ready = exchange->ready;
+		if (ready)
+			exchange->deferred = exchange->ready = false;
+		pthread_mutex_unlock(&queue->lock);
+		if (ready)
+			submit(queue, i, RING_COMMIT);
+	}
+	await_waking(queue);
+}
+
+/* True when another thread answers. */
+static bool is_deferred(struct queue *queue, const struct exchange *exchange)
+{
+	bool deferred;
+
+	pthread_mutex_lock(&queue->lock);
+	deferred = exchange->deferred;
+	pthread_mutex_unlock(&queue->lock);
+	return deferred;
+}
+
 static void serve_one(struct queue *queue, unsigned index)
 {
 	struct exchange *exchange = &queue->exchanges[index];
 	struct fuse_buf request = {0};
+	bool gone = false;
 
 	exchange->answered = false;
 	request.mem = assemble(exchange, &request.size);
 	if (request.mem) {
 		current = exchange;
+		current_queue = queue;
 		fuse_session_process_buf(queue->transport->session, &request);
+		gone = !current && is_deferred(queue, exchange);
 		current = NULL;
 	}
-	/* All answers are given before their operation returns. */
+	if (gone)
+		return;
+	/* All other answers are given before their operation returns. */
 	if (!exchange->answered)
 		refuse(exchange);
 	submit(queue, index, RING_COMMIT);
@@ -199,13 +288,16 @@ static void serve_queue(struct queue *queue)
 
 	for (unsigned i = 0; i < DEPTH; i++)
 		submit(queue, i, RING_REGISTER);
+	await_waking(queue);
 	queue->live = DEPTH;
 	while (queue->live && !atomic_load(&queue->transport->stopping)) {
 		r = uring_enter(&queue->ring);
 		if (r < 0 && r != -EINTR && r != -EAGAIN && r != -EBUSY)
 			break;
 		while (uring_take(&queue->ring, &index, &result)) {
-			if (result < 0) /* unmounted, or refused: the old way goes on */
+			if (index == WOKEN)
+				submit_ready(queue);
+			else if (result < 0) /* unmounted, or refused: the old way goes on */
 				queue->live--;
 			else
 				serve_one(queue, (unsigned)index);
@@ -248,7 +340,8 @@ static void *run_queue(void *context)
 
 	in_ring = true;
 	stay_on_core(queue->core);
-	prepared = uring_init(&queue->ring, DEPTH) == 0;
+	queue->woken = eventfd(0, EFD_CLOEXEC);
+	prepared = queue->woken >= 0 && uring_init(&queue->ring, 2 * DEPTH) == 0;
 	if (may_go(queue->transport, prepared) && prepared)
 		serve_queue(queue);
 	/* What the ring still holds is given up with it. */
@@ -307,8 +400,11 @@ static void end_queue(struct queue *queue)
 		pthread_kill(queue->thread, queue->transport->signal);
 		nanosleep(&pause, NULL);
 	}
-	if (queue->started)
+	if (queue->started) {
 		pthread_join(queue->thread, NULL);
+		pthread_mutex_destroy(&queue->lock);
+		close(queue->woken);
+	}
 	for (unsigned i = 0; i < DEPTH; i++)
 		if (queue->exchanges[i].front)
 			munmap(queue->exchanges[i].front, FRONT + PAYLOAD);
@@ -316,6 +412,7 @@ static void end_queue(struct queue *queue)
 
 static void end_queues(struct transport *transport)
 {
+	atomic_store(&transport->serving, 0);
 	atomic_store(&transport->stopping, true);
 	set_state(transport, STOP);
 	for (unsigned i = 0; transport->queues && i < transport->count; i++)
@@ -331,6 +428,7 @@ static bool start_queue(struct transport *transport, unsigned core)
 	queue->transport = transport;
 	queue->core = core;
 	queue->ring.fd = -1;
+	pthread_mutex_init(&queue->lock, NULL);
 	if (!make_exchanges(queue))
 		return false;
 	queue->started = pthread_create(&queue->thread, NULL, run_queue, queue) == 0;
@@ -399,6 +497,8 @@ static ssize_t answer_init(struct transport *transport, int fd, struct iovec *io
 	out.flags |= FUSE_INIT_EXT;
 	out.flags2 |= INIT_FLAGS2_RING;
 	n = writev(fd, ours, 2);
+	if (n >= 0)
+		atomic_store(&transport->serving, transport->count);
 	set_state(transport, n < 0 ? STOP : GO);
 	return n;
 }
@@ -407,11 +507,15 @@ static ssize_t hook_writev(int fd, struct iovec *iov, int count, void *user_data
 {
 	struct transport *transport = ((struct fuse_ops_context *)user_data)->transport;
 	struct fuse_out_header out;
+	ssize_t n;
 
 	memcpy(&out, iov[0].iov_base, sizeof(out));
 	/* Notifications, which have no number, go the old way. */
 	if (current && out.unique && out.unique == current->unique)
 		return answer(current, iov, count);
+	for (unsigned i = 0; !current && out.unique && i < transport->serving; i++)
+		if (answer_deferred(&transport->queues[i], out.unique, iov, count, &n))
+			return n;
 	if (out.unique && out.unique == transport->init_unique)
 		return answer_init(transport, fd, iov, count);
 	return writev(fd, iov, count);

@@ -25,5 +25,7 @@ bool transport_is_ring(void);
 /* Where a reply of this size can be written so that it need not be copied; NULL: nowhere. Not while
  * a name that came with the request is still needed. */
 char *transport_reply_buffer(size_t size);
+/* From within an operation: another thread answers the request, perhaps later. */
+void transport_defer(void);
 
 #endif

@@ -30,10 +30,10 @@ char *base64_encode(const void *bytes, size_t size)
 	return text;
 }
 
-char *base64_decode(const char *text)
+uint8_t *base64_decode_bytes(const char *text, size_t *ret_size)
 {
 	size_t length = strlen(text);
-	autofree char *bytes = malloc(length / 4 * 3 + 4);
+	autofree uint8_t *bytes = malloc(length / 4 * 3 + 4);
 	uint32_t group = 0;
 	size_t size = 0, count = 0;
 
@@ -49,10 +49,19 @@ char *base64_decode(const char *text)
 		group = (group << 6 | (uint32_t)(digit - digits)) & 0xffffff;
 		/* Every second to fourth digit of a group completes a byte. */
 		if (count % 4 != 0)
-			bytes[size++] = (char)(group >> (6 - 2 * (count % 4)) & 0xff);
+			bytes[size++] = (uint8_t)(group >> (6 - 2 * (count % 4)) & 0xff);
 	}
-	if (length % 4 == 1 || memchr(bytes, '\0', size))
+	if (length % 4 == 1)
 		return NULL;
 	bytes[size] = '\0';
+	*ret_size = size;
 	return steal(&bytes);
+}
+
+char *base64_decode(const char *text)
+{
+	size_t size;
+	autofree uint8_t *bytes = base64_decode_bytes(text, &size);
+
+	return bytes && !memchr(bytes, '\0', size) ? (char *)steal(&bytes) : NULL;
 }

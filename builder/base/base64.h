@@ -3,11 +3,15 @@
 #define BASE64_H
 
 #include <stddef.h>
+#include <stdint.h>
 
 /* Owned by the caller, NUL-terminated; NULL: no memory. */
 char *base64_encode(const void *bytes, size_t size);
 
-/* Padding may be missing; owned, NUL-terminated. NULL for what is malformed or holds a NUL, and
+/* Padding may be missing; owned. NULL for what is malformed, and when memory runs out. */
+uint8_t *base64_decode_bytes(const char *text, size_t *ret_size);
+
+/* The same of a text; NUL-terminated. NULL for what is malformed or holds a NUL, and
  * when memory runs out. */
 char *base64_decode(const char *text);
 

@@ -61,6 +61,7 @@ static int pull(struct base_images *images, const char *reference, const struct 
 	const struct msb_pull_options options = {
 		.name = reference,
 		.platform = is_own ? NULL : platform_format(platform, text),
+		.lazy = MSB_LAZY_AS_CONFIGURED,
 	};
 	struct msb_pull_result result;
 

@@ -124,6 +124,21 @@ static char *find_program(void)
 	return strdup("msbfs");
 }
 
+/* ",fetch=" and this program, if it is msb, by which msbfs fetches what the base left in its
+ * registry; owned. */
+static char *fetch_option(void)
+{
+	char self[PATH_MAX];
+	ssize_t length = readlink("/proc/self/exe", self, sizeof(self) - 1);
+	const char *slash;
+
+	self[length > 0 ? length : 0] = '\0';
+	slash = strrchr(self, '/');
+	if (!slash || strcmp(slash, "/msb") != 0 || strpbrk(self, ",\\"))
+		return strdup("");
+	return buffer_format(",fetch=%s", self);
+}
+
 /* What the daemons wrote to their log so far; "" for nothing. */
 static void read_log(const struct daemon *daemon, char text[MAX_SAID + 1])
 {
@@ -176,9 +191,11 @@ static pid_t spawn(struct base_mount *mount, enum flavour flavour, int control,
 {
 	const struct daemon *daemon = &mount->daemons[flavour];
 	autofree char *program = find_program();
+	autofree char *fetch = fetch_option();
 	/* Commands of other users see it through bind mounts; nobody else sees it at all. */
-	autofree char *options = buffer_format("control=%d,suid,dev,allow_other%s", control,
-					       flavour == PLAIN ? ",noxattr" : "");
+	autofree char *options =
+		buffer_format("control=%d,suid,dev,allow_other%s%s", control,
+			      flavour == PLAIN ? ",noxattr" : "", fetch ? fetch : "");
 	const char *const argv[] = {program,      "-f", "-o", options, msb_store_path(mount->store),
 				    daemon->path, NULL};
 	const int keep[] = {control, -1};

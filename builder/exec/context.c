@@ -262,11 +262,10 @@ static int content_of(struct context *context, int fd, const char *path, const s
 		      struct msb_digest *ret, struct msb_error *err)
 {
 	struct stat_key key = key_of(st);
-	struct msb_location location;
 	struct stat after;
 	int r = store_stat_find(context->writer, &key, ret, err);
 
-	if (r >= 0 && msb_store_locate(context->store, ret, &location, NULL) >= 0)
+	if (r >= 0 && msb_store_has(context->store, ret, NULL, NULL) == MSB_HERE)
 		return 0;
 	if (r < 0 && r != -ENOENT)
 		return r;

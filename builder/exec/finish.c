@@ -3,7 +3,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "image_layers.h"
 #include "internal.h"
 #include "platforms.h"
 #include "reference.h"
@@ -68,6 +67,7 @@ static void clamp_documents(struct build *build, struct image *image, const stru
 static int collect_layers(struct build *build, struct stage_run *stage, struct msb_digest *tree,
 			  struct layers *ret, struct msb_error *err)
 {
+	autofree struct layer_record *layers = NULL;
 	const struct base_image *base;
 	size_t below;
 	int r = bottom_of(build, stage, &base, err);
@@ -84,7 +84,10 @@ static int collect_layers(struct build *build, struct stage_run *stage, struct m
 	if (!ret->items || !ret->is_new)
 		return msb_error_memory(err);
 	if (base) {
-		r = image_layers_of(build->writer, &base->image, base->reference, ret->items, err);
+		r = image_all_layers(build->writer, &base->image, &base->record->tree, &layers,
+				     err);
+		for (size_t i = 0; r >= 0 && i < below; i++)
+			ret->items[i] = layers[i];
 		ret->count = below;
 	}
 	for (size_t i = 0; r >= 0 && i < stage->layer_count; i++) {

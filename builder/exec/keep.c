@@ -5,7 +5,6 @@
 
 #include "exec.h"
 #include "image.h"
-#include "image_layers.h"
 #include "io.h"
 #include "layer.h"
 
@@ -66,16 +65,15 @@ static int publish(const struct exec_keep *keep, const struct image *image,
 
 int exec_keep(const struct exec_keep *keep, struct msb_digest *ret_id, struct msb_error *err)
 {
-	autofree struct layer_record *layers = NULL;
+	static const struct msb_digest none;
+	autofree struct layer_record *layers = NULL; /* with room for one more */
 	autoimage image = {0};
 	int r = read_base(keep, &image, err);
 
 	if (r < 0)
 		return r;
-	layers = calloc(image.layer_count + 1, sizeof(*layers));
-	if (!layers)
-		return msb_error_memory(err);
-	r = image_layers_of(keep->writer, &image, keep->name, layers, err);
+	r = image_all_layers(keep->writer, &image, keep->base ? &keep->base->tree : &none, &layers,
+			     err);
 	if (r >= 0)
 		r = add_layer(keep, &image, &layers[image.layer_count], err);
 	if (r < 0)

@@ -132,9 +132,7 @@ int shared_caches_begin(struct shared_caches *caches, struct store_writer *write
 
 static bool is_here(struct shared_caches *caches, const struct msb_digest *digest)
 {
-	struct msb_location location;
-
-	return msb_store_locate(store_writer_store(caches->writer), digest, &location, NULL) >= 0;
+	return msb_store_has(store_writer_store(caches->writer), digest, NULL, NULL) > 0;
 }
 
 static int fetch_bundle(struct shared_source *source, uint64_t index, struct msb_error *err)

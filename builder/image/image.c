@@ -14,7 +14,6 @@
 static int describe_layer(struct msb_store *store, const struct layer_record *layer,
 			  struct descriptor *ret, struct msb_error *err)
 {
-	struct msb_location location;
 	int r;
 
 	if (!layer->has_blob) {
@@ -23,11 +22,12 @@ static int describe_layer(struct msb_store *store, const struct layer_record *la
 		strcpy(ret->media_type, MEDIA_LAYER);
 		return 0;
 	}
-	r = msb_store_locate(store, &layer->blob, &location, err);
+	r = msb_store_has(store, &layer->blob, &ret->size, err);
+	if (r == MSB_ABSENT)
+		r = msb_error_say(err, ENOENT, "its blob is not in the store");
 	if (r < 0)
 		return msb_error_prefix(err, r, "layer of the image");
 	ret->digest = layer->blob;
-	ret->size = location.size;
 	/* The manifest will be OCI's, whoever brought the layer. */
 	snprintf(ret->media_type, sizeof(ret->media_type), "%s",
 		 media_type_of_oci(layer->media_type));

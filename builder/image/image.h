@@ -66,6 +66,15 @@ int image_put(struct store_writer *writer, const struct image *image,
  * ID of at least 4 digits. -ENOENT with a sentence. */
 int image_find(struct msb_store *store, const char *text, struct msb_image **ret,
 	       struct msb_error *err);
+/* Its layers from the lowest on, as far as the store knows them, and how many that are. *ret is
+ * owned, and has room for one more. tree: the image's own, to which they lead. */
+int image_layers(struct store_writer *writer, const struct image *image,
+		 const struct msb_digest *tree, struct layer_record **ret, size_t *ret_known,
+		 struct msb_error *err);
+/* The same where none may lack: -ENOENT with a sentence. */
+int image_all_layers(struct store_writer *writer, const struct image *image,
+		     const struct msb_digest *tree, struct layer_record **ret,
+		     struct msb_error *err);
 /* Its config document, decoded. */
 int image_get(struct msb_store *store, const struct msb_image *record, struct image *ret,
 	      struct msb_error *err);

@@ -30,14 +30,15 @@ static const struct msb_digest *tree_below(const struct incoming *incoming, size
 	return index > 0 ? &incoming->layers[index - 1].tree : NULL;
 }
 
-int incoming_find_layer(struct incoming *incoming, size_t index, struct msb_error *err)
+int incoming_find_layer(struct incoming *incoming, size_t index, const struct msb_digest *toc,
+			struct msb_error *err)
 {
 	static const struct msb_digest none;
 	const struct msb_digest *parent = tree_below(incoming, index);
 
 	return store_layer_find_diff(incoming->writer, parent ? parent : &none,
-				     &incoming->image.diff_ids[index], &incoming->layers[index],
-				     err);
+				     &incoming->image.diff_ids[index], toc,
+				     &incoming->layers[index], err);
 }
 
 int incoming_load_layer(struct incoming *incoming, size_t index, struct layer_input *input,

@@ -8,6 +8,7 @@
 #include "image.h"
 #include "layer.h"
 #include "platform.h"
+#include "toc.h"
 
 /* Documents are small; what claims to be one and is larger is an attack. */
 #define DOCUMENT_MAX ((size_t)16 * 1024 * 1024)
@@ -68,6 +69,7 @@ struct descriptor {
 	struct msb_digest digest;
 	uint64_t size;
 	char media_type[96];
+	struct toc_place toc; /* of a layer that can be read in parts */
 };
 struct manifest {
 	char media_type[96]; /* its own; "": OCI's */
@@ -82,6 +84,9 @@ int manifest_encode(const struct manifest *manifest, char **ret, struct msb_erro
 int manifest_with_layers(const char *text, size_t size, bool docker,
 			 const struct descriptor *layers, size_t count, char **ret,
 			 struct msb_error *err);
+/* The same manifest with another config. */
+int manifest_with_config(const char *text, size_t size, const struct msb_digest *config,
+			 size_t config_size, char **ret, struct msb_error *err);
 int descriptor_from_json(json_t *json, struct descriptor *ret, struct msb_error *err);
 /* Docker's name of a layer's type as OCI has it; others are returned as they are. */
 const char *media_type_of_oci(const char *media_type);
@@ -140,8 +145,10 @@ void incoming_done(struct incoming *incoming);
 #define autoincoming __attribute__((cleanup(incoming_done))) struct incoming
 /* Decodes the config, which must be there. */
 int incoming_decode(struct incoming *incoming, struct msb_error *err);
-/* Asks the store for the layer at index, those below being there. -ENOENT without a message. */
-int incoming_find_layer(struct incoming *incoming, size_t index, struct msb_error *err);
+/* Asks the store for the layer at index, those below being there. toc: as of
+ * store_layer_find_diff(). -ENOENT without a message. */
+int incoming_find_layer(struct incoming *incoming, size_t index, const struct msb_digest *toc,
+			struct msb_error *err);
 /* Unpacks it; diff_id is filled in here. */
 int incoming_load_layer(struct incoming *incoming, size_t index, struct layer_input *input,
 			struct msb_error *err);

@@ -13,7 +13,7 @@ int load_layer(struct load *load, struct incoming *incoming, size_t index, const
 {
 	struct layer_input input = {0};
 	automember member = {.own = -1};
-	int r = incoming_find_layer(incoming, index, err);
+	int r = incoming_find_layer(incoming, index, NULL, err);
 
 	if (r != -ENOENT)
 		return r;

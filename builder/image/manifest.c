@@ -1,11 +1,57 @@
 /* Manifests (image-spec 1.1, manifest.md) and descriptors. */
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "internal.h"
 
-#define MOST_LAYERS 4096
+#define MOST_LAYERS    4096
+
+#define ESTARGZ_DIGEST "containerd.io/snapshot/stargz/toc.digest"
+#define ESTARGZ_SIZE   "io.containers.estargz.uncompressed-size"
+#define ZSTD_DIGEST    "io.github.containers.zstd-chunked.manifest-checksum"
+#define ZSTD_POSITION  "io.github.containers.zstd-chunked.manifest-position"
+
+/* Of annotations that make no sense, the layer is one without a table. */
+static void read_toc(json_t *annotations, struct toc_place *ret)
+{
+	const char *digest = json_string_value(json_object_get(annotations, ESTARGZ_DIGEST));
+	const char *size = json_string_value(json_object_get(annotations, ESTARGZ_SIZE));
+	const char *checksum = json_string_value(json_object_get(annotations, ZSTD_DIGEST));
+	const char *position = json_string_value(json_object_get(annotations, ZSTD_POSITION));
+	struct toc_place toc = {0};
+	int type;
+
+	if (checksum && position && msb_digest_parse(checksum, &toc.digest) >= 0 &&
+	    sscanf(position, "%" SCNu64 ":%" SCNu64 ":%" SCNu64 ":%d", &toc.offset, &toc.size,
+		   &toc.unpacked, &type) == 4 &&
+	    type == 1) {
+		toc.kind = TOC_ZSTD;
+		*ret = toc;
+	} else if (digest && msb_digest_parse(digest, &toc.digest) >= 0) {
+		toc = (struct toc_place){.kind = TOC_ESTARGZ, .digest = toc.digest};
+		toc.tar_size = size ? strtoull(size, NULL, 10) : 0;
+		*ret = toc;
+	}
+}
+
+static bool put_toc(json_t *json, const struct toc_place *toc)
+{
+	json_t *annotations = json_object();
+	char position[96], size[24];
+
+	if (!json_put(json, "annotations", annotations))
+		return false;
+	snprintf(position, sizeof(position), "%" PRIu64 ":%" PRIu64 ":%" PRIu64 ":1", toc->offset,
+		 toc->size, toc->unpacked);
+	snprintf(size, sizeof(size), "%" PRIu64, toc->tar_size);
+	if (toc->kind == TOC_ZSTD)
+		return json_put_digest(annotations, ZSTD_DIGEST, &toc->digest) &&
+		       json_put_text(annotations, ZSTD_POSITION, position);
+	return json_put_digest(annotations, ESTARGZ_DIGEST, &toc->digest) &&
+	       (toc->tar_size == 0 || json_put_text(annotations, ESTARGZ_SIZE, size));
+}
 
 int descriptor_from_json(json_t *json, struct descriptor *ret, struct msb_error *err)
 {
@@ -29,6 +75,7 @@ int descriptor_from_json(json_t *json, struct descriptor *ret, struct msb_error 
 		return msb_error_say(err, EBADMSG, "a descriptor lacks digest, size or mediaType");
 	descriptor.size = (uint64_t)size;
 	snprintf(descriptor.media_type, sizeof(descriptor.media_type), "%s", media_type);
+	read_toc(json_object_get(json, "annotations"), &descriptor.toc);
 	*ret = descriptor;
 	return 0;
 }
@@ -64,7 +111,8 @@ json_t *descriptor_to_json(const struct descriptor *descriptor)
 
 	if (!json || !json_put_text(json, "mediaType", descriptor->media_type) ||
 	    !json_put_digest(json, "digest", &descriptor->digest) ||
-	    !json_put(json, "size", json_integer((json_int_t)descriptor->size)))
+	    !json_put(json, "size", json_integer((json_int_t)descriptor->size)) ||
+	    (descriptor->toc.kind != TOC_NONE && !put_toc(json, &descriptor->toc)))
 		return NULL;
 	return steal(&json);
 }
@@ -183,6 +231,22 @@ int manifest_with_layers(const char *text, size_t size, bool docker,
 		   json_put_text(json, "mediaType", docker ? MEDIA_DOCKER_IMAGE : MEDIA_MANIFEST) &&
 		   json_put_text(json_object_get(json, "config"), "mediaType",
 				 docker ? MEDIA_DOCKER_CONFIG : MEDIA_CONFIG);
+	return json_text(json, complete, "the image's manifest", ret, err);
+}
+
+int manifest_with_config(const char *text, size_t size, const struct msb_digest *config,
+			 size_t config_size, char **ret, struct msb_error *err)
+{
+	json_auto_t *json = NULL;
+	json_t *descriptor;
+	bool complete;
+	int r = json_parse(text, size, "the image's manifest", &json, err);
+
+	if (r < 0)
+		return r;
+	descriptor = json_object_get(json, "config");
+	complete = json_put_digest(descriptor, "digest", config) &&
+		   json_put(descriptor, "size", json_integer((json_int_t)config_size));
 	return json_text(json, complete, "the image's manifest", ret, err);
 }
 

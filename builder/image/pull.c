@@ -5,6 +5,7 @@
 
 #include "fetch.h"
 #include "internal.h"
+#include "lazy.h"
 #include "reference.h"
 #include "registry.h"
 #include "remote.h"
@@ -22,6 +23,7 @@ struct pull {
 	struct reference_place place;
 	struct platform platform;
 	bool any_platform; /* nobody chose: an image that is no index is taken as it is */
+	bool lazy;         /* layers stay where they are, if they can */
 	struct teller teller;
 	struct msb_pull_result *result;
 
@@ -271,6 +273,44 @@ static int take_layer(struct pull *pull, struct fetches *fetches, const bool *wa
 	return fetches_blame(fetches, r, err);
 }
 
+static bool may_stay(const struct pull *pull, const struct descriptor *layer)
+{
+	return pull->lazy && lazy_can(layer) &&
+	       msb_store_has(pull->store, &layer->digest, NULL, NULL) != MSB_HERE;
+}
+
+/* A layer that stays where it is: 1. 0: it has to be fetched. -EOPNOTSUPP: so have all. */
+static int leave_layer(struct pull *pull, size_t index, struct msb_error *err)
+{
+	const struct incoming *incoming = &pull->incoming;
+	autofree char *place = buffer_format("%s/%s", pull->place.domain, pull->place.repository);
+	const struct lazy_input input = {
+		.remote = pull->remote,
+		.place = place,
+		.layer = &pull->manifest.layers[index],
+		.diff_id = incoming->image.diff_ids[index],
+		.limit = incoming->limit,
+	};
+	int r;
+
+	if (!may_stay(pull, input.layer))
+		return 0;
+	if (!place)
+		return msb_error_memory(err);
+	r = lazy_load(pull->writer, index > 0 ? &incoming->layers[index - 1].tree : NULL, &input,
+		      &incoming->layers[index], err);
+	incoming->fresh[index] = r >= 0;
+	return r < 0 ? r : 1;
+}
+
+/* The table that a layer's tree may have been made of. */
+static const struct msb_digest *table_of(const struct pull *pull, size_t index)
+{
+	const struct descriptor *layer = &pull->manifest.layers[index];
+
+	return pull->lazy && lazy_can(layer) ? &layer->toc.digest : NULL;
+}
+
 /* A layer of this blob that was here keeps the manifest as it came true. */
 static bool is_same_blob(const struct layer_record *record, const struct descriptor *layer)
 {
@@ -289,9 +329,13 @@ static int take_layers(struct pull *pull, struct fetches *fetches, const bool *w
 	for (size_t i = first; r >= 0 && i < pull->manifest.layer_count; i++) {
 		const struct msb_digest *digest = &pull->manifest.layers[i].digest;
 
-		r = incoming_find_layer(incoming, i, err);
+		r = incoming_find_layer(incoming, i, table_of(pull, i), err);
 		if (r == -ENOENT) {
-			r = take_layer(pull, fetches, wanted, i, err);
+			r = leave_layer(pull, i, err);
+			pull->result->left += r == 1;
+			pull->result->fetched += r == 0;
+			if (r == 0)
+				r = take_layer(pull, fetches, wanted, i, err);
 			pull->result->changed = true;
 		}
 		fetches_release(fetches, i);
@@ -312,7 +356,7 @@ static int count_known(struct pull *pull, size_t *ret, struct msb_error *err)
 	int r = 0;
 
 	while (count < pull->manifest.layer_count) {
-		r = incoming_find_layer(&pull->incoming, count, err);
+		r = incoming_find_layer(&pull->incoming, count, table_of(pull, count), err);
 		if (r < 0)
 			break;
 		teller_say(&pull->teller, MSB_TRANSFER_PRESENT,
@@ -323,7 +367,7 @@ static int count_known(struct pull *pull, size_t *ret, struct msb_error *err)
 }
 
 /* A blob that occurs twice is fetched twice: empty layers do, and they are small. */
-static int get_layers(struct pull *pull, struct msb_error *err)
+static int try_layers(struct pull *pull, struct msb_error *err)
 {
 	AUTO(fetches_endp) struct fetches *fetches = NULL;
 	const struct manifest *manifest = &pull->manifest;
@@ -334,10 +378,9 @@ static int get_layers(struct pull *pull, struct msb_error *err)
 	if (r < 0)
 		return r;
 	for (size_t i = known; i < manifest->layer_count; i++) {
-		struct msb_location location;
-
-		wanted[i] = msb_store_locate(pull->store, &manifest->layers[i].digest, &location,
-					     NULL) < 0;
+		wanted[i] = msb_store_has(pull->store, &manifest->layers[i].digest, NULL, NULL) !=
+				    MSB_HERE &&
+			    !may_stay(pull, &manifest->layers[i]);
 		teller_say(&pull->teller, MSB_TRANSFER_WAITING, &manifest->layers[i].digest);
 	}
 	r = fetches_begin(pull->writer, pull->remote, manifest->layers, wanted,
@@ -345,11 +388,26 @@ static int get_layers(struct pull *pull, struct msb_error *err)
 	return r < 0 ? r : take_layers(pull, fetches, wanted, known, err);
 }
 
+static int get_layers(struct pull *pull, struct msb_error *err)
+{
+	int r = try_layers(pull, err);
+
+	if (r != -EOPNOTSUPP || !pull->lazy)
+		return r;
+	/* A table that nobody can go by: the image comes as any other. */
+	pull->lazy = false;
+	pull->result->left = pull->result->fetched = 0;
+	for (size_t i = 0; i < pull->manifest.layer_count; i++)
+		pull->incoming.fresh[i] = false;
+	return try_layers(pull, err);
+}
+
 /* --- All of it --- */
 
 /* True when the name stands for this very image already. */
 static bool is_up_to_date(struct pull *pull)
 {
+	const struct manifest *manifest = &pull->manifest;
 	struct msb_image *record = NULL;
 	bool same;
 
@@ -359,6 +417,10 @@ static bool is_up_to_date(struct pull *pull)
 	pull->result->image = record->id;
 	same = same && msb_digest_equal(&record->manifest, &pull->manifest_digest);
 	msb_images_free(record, 1);
+	/* What was left where it is comes now. */
+	for (size_t i = 0; same && !pull->lazy && i < manifest->layer_count; i++)
+		same = msb_store_has(pull->store, &manifest->layers[i].digest, NULL, NULL) !=
+		       MSB_REMOTE;
 	return same;
 }
 
@@ -433,6 +495,8 @@ int image_pull(struct store_writer *writer, const struct msb_pull_options *optio
 	if (r < 0)
 		return r;
 	pull.incoming.limit = pull.settings.unpack_limit;
+	pull.lazy = options->lazy == MSB_LAZY_YES ||
+		    (options->lazy == MSB_LAZY_AS_CONFIGURED && pull.settings.lazy);
 	r = pull_image(&pull, err);
 	if (r >= 0)
 		r = image_note_origin(writer, &pull.place, &result.digest, &result.image, err);

@@ -1,8 +1,10 @@
 /* An image to a registry: layers, config, records of what was compressed, and last the manifest. */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 
+#include "io.h"
 #include "push.h"
 #include "upload.h"
 
@@ -17,6 +19,9 @@ static void push_done(struct push *push)
 		manifest_done(&push->neighbours[i].manifest);
 	}
 	free(push->neighbours);
+	for (size_t i = 0; push->layers && i < push->manifest.layer_count; i++)
+		if (push->layers[i].fd > 0)
+			close(push->layers[i].fd);
 	free(push->layers);
 	manifest_done(&push->manifest);
 	buffer_done(&push->text);
@@ -48,25 +53,17 @@ static int load_manifest(struct msb_store *store, const struct msb_digest *diges
 
 static int find_layers(struct push *push, struct msb_error *err)
 {
-	struct msb_digest below = {0};
-	char text[MSB_DIGEST_TEXT];
-	int r = 0;
+	autofree struct layer_record *layers = NULL;
+	int r;
 
 	if (push->manifest.layer_count != push->image.layer_count)
 		return msb_error_say(err, EBADMSG, "the manifest and the config disagree");
 	push->layers = calloc(push->image.layer_count + 1, sizeof(*push->layers));
 	if (!push->layers)
 		return msb_error_memory(err);
-	for (size_t i = 0; r >= 0 && i < push->image.layer_count; i++) {
-		const struct msb_digest *diff_id = &push->image.diff_ids[i];
-
-		r = store_layer_find_diff(push->writer, &below, diff_id, &push->layers[i].record,
-					  err);
-		if (r == -ENOENT)
-			r = msb_error_say(err, ENOENT, "the store does not know layer %s",
-					  msb_digest_format(diff_id, text));
-		below = push->layers[i].record.tree;
-	}
+	r = image_all_layers(push->writer, &push->image, &push->record->tree, &layers, err);
+	for (size_t i = 0; r >= 0 && i < push->image.layer_count; i++)
+		push->layers[i].record = layers[i];
 	return r;
 }
 
@@ -140,7 +137,8 @@ static bool has_wanted_manifest(const struct push *push)
 	    strcmp(push->manifest.media_type, MEDIA_DOCKER_IMAGE) != 0)
 		return false;
 	for (size_t i = 0; i < push->manifest.layer_count; i++)
-		if (!push_may_send(push, push->manifest.layers[i].media_type))
+		if (!push_may_send(push, push->manifest.layers[i].media_type) ||
+		    (push->pieces && push->manifest.layers[i].toc.kind != push->pieces))
 			return false;
 	return true;
 }
@@ -216,6 +214,13 @@ static bool differs(const struct push *push)
 	return false;
 }
 
+static int take_text(struct push *push, const char *text, struct msb_error *err)
+{
+	buffer_done(&push->text);
+	buffer_string(&push->text, text);
+	return buffer_ok(&push->text) ? 0 : msb_error_memory(err);
+}
+
 /* A manifest that names what is sent takes the place of the image's own. */
 static int remake_manifest(struct push *push, struct msb_error *err)
 {
@@ -230,11 +235,7 @@ static int remake_manifest(struct push *push, struct msb_error *err)
 				 push->manifest.layers, push->manifest.layer_count, &text, err);
 	if (r >= 0)
 		r = store_put(push->writer, text, strlen(text), &push->record->manifest, err);
-	if (r < 0)
-		return r;
-	buffer_done(&push->text);
-	buffer_string(&push->text, text);
-	return buffer_ok(&push->text) ? 0 : msb_error_memory(err);
+	return r < 0 ? r : take_text(push, text, err);
 }
 
 /* What was compressed is worth keeping, also when it did not arrive. */
@@ -337,10 +338,69 @@ static int send_config(struct push *push, struct msb_error *err)
 	return upload_blob(push->remote, &upload, &state, err);
 }
 
+static int send_text(struct push *push, const struct buffer *text, struct msb_error *err)
+{
+	autoclose int fd = openat(store_writer_scratch(push->writer), ".",
+				  O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+	struct upload upload = {.fd = fd, .size = text->size};
+	enum msb_transfer_state state;
+	int r = fd < 0 ? -errno : io_write(fd, text->bytes, text->size);
+
+	if (r < 0)
+		return msb_error_set(err, r, "make a file in '%s'",
+				     store_writer_scratch_path(push->writer));
+	msb_digest_of(text->bytes, text->size, &upload.digest);
+	return upload_blob(push->remote, &upload, &state, err);
+}
+
+/* An eStargz layer's tar has its table in it, so that its diff ID and with it the image's ID are
+ * others. */
+static bool is_another_image(const struct push *push)
+{
+	for (size_t i = 0; i < push->manifest.layer_count; i++)
+		if (!msb_digest_equal(&push->layers[i].diff_id, &push->layers[i].record.diff_id))
+			return true;
+	return false;
+}
+
+/* What was made to be read in parts is for the registry alone: the image stays here as it is. */
+static int send_documents(struct push *push, struct msb_error *err)
+{
+	autofree char *text = NULL, *other = NULL;
+	autobuffer config = {0};
+	struct msb_digest digest;
+	int r;
+
+	for (size_t i = 0; i < push->manifest.layer_count; i++)
+		push->manifest.layers[i] = push->layers[i].blob;
+	strcpy(push->manifest.media_type, MEDIA_MANIFEST);
+	r = manifest_with_layers((const char *)push->text.bytes, push->text.size, false,
+				 push->manifest.layers, push->manifest.layer_count, &text, err);
+	if (r >= 0 && is_another_image(push)) {
+		r = push_make_config(push, &config, err);
+		if (r >= 0)
+			r = send_text(push, &config, err);
+		msb_digest_of(config.bytes, config.size, &digest);
+		if (r >= 0)
+			r = manifest_with_config(text, strlen(text), &digest, config.size, &other,
+						 err);
+	} else if (r >= 0) {
+		r = send_config(push, err);
+	}
+	if (r >= 0)
+		r = take_text(push, other ? other : text, err);
+	if (r < 0)
+		return r;
+	msb_digest_of(push->text.bytes, push->text.size, &push->record->manifest);
+	return put_manifest(push, err);
+}
+
 static int send_all(struct push *push, struct msb_error *err)
 {
 	int r = send_layers(push, err), recorded;
 
+	if (push->pieces)
+		return r < 0 ? r : send_documents(push, err);
 	recorded = record(push, r < 0 ? NULL : err);
 	if (r >= 0)
 		r = recorded;
@@ -384,10 +444,24 @@ static int take_options(struct push *push, struct msb_error *err)
 	if (r < 0)
 		return r;
 	push->compress = !how || (strcmp(how, "none") != 0 && strcmp(how, "uncompressed") != 0);
-	push->compression = how && strcmp(how, "zstd") == 0 ? LAYER_ZSTD : LAYER_GZIP;
-	if (how && push->compress && strcmp(how, "zstd") != 0 && strcmp(how, "gzip") != 0)
+	if (how && strcmp(how, "estargz") == 0)
+		push->pieces = TOC_ESTARGZ;
+	else if (how && strcmp(how, "zstd:chunked") == 0)
+		push->pieces = TOC_ZSTD;
+	push->compression = push->pieces == TOC_ZSTD || (how && strcmp(how, "zstd") == 0)
+				    ? LAYER_ZSTD
+				    : LAYER_GZIP;
+	if (how && push->compress && !push->pieces && strcmp(how, "zstd") != 0 &&
+	    strcmp(how, "gzip") != 0)
+		return msb_error_say(
+			err, EINVAL,
+			"'%s' is no compression (gzip, zstd, estargz, zstd:chunked and "
+			"none are)",
+			how);
+	if (push->options->docker_types && push->pieces)
 		return msb_error_say(err, EINVAL,
-				     "'%s' is no compression (gzip, zstd and none are)", how);
+				     "Docker's manifests have no place for tables of "
+				     "contents: use OCI's");
 	if (push->options->docker_types && push->compress && push->compression == LAYER_ZSTD)
 		return msb_error_say(err, EINVAL, "Docker's manifests know no zstd: use OCI's");
 	return registries_read(&push->settings, err);

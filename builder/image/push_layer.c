@@ -110,14 +110,10 @@ static int compress(struct push *push, size_t index, struct msb_error *err)
 	return 0;
 }
 
+/* Here, or in the registry that it came from. */
 static bool is_stored(struct push *push, const struct msb_digest *blob, uint64_t *ret_size)
 {
-	struct msb_location location;
-
-	if (msb_store_locate(push->store, blob, &location, NULL) < 0)
-		return false;
-	*ret_size = location.size;
-	return true;
+	return msb_store_has(push->store, blob, ret_size, NULL) > 0;
 }
 
 bool push_may_send(const struct push *push, const char *media_type)
@@ -129,14 +125,70 @@ bool push_may_send(const struct push *push, const char *media_type)
 	return !push->options->force || strcmp(media_type_of_oci(media_type), wanted) == 0;
 }
 
+/* The tar of a layer, from wherever it can be had, in a file without a name. */
+static int open_tar(struct push *push, const struct push_layer *layer,
+		    const struct descriptor *known, int *ret_fd, struct msb_error *err)
+{
+	const struct msb_digest *digest =
+		layer->record.has_blob ? &layer->record.blob : &known->digest;
+	struct blob_source blob;
+	struct layer_source source;
+	autoclose int fd = openat(store_writer_scratch(push->writer), ".",
+				  O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+	int r;
+
+	if (fd < 0)
+		return msb_error_set(err, errno, "make a file in '%s'",
+				     store_writer_scratch_path(push->writer));
+	if (blob_source_init(&blob, push->store, digest, NULL) >= 0) {
+		source = blob_source(&blob);
+		r = layer_decompress(&source, fd, push->settings.unpack_limit, err);
+	} else {
+		r = make_plain(push, &layer->record, fd, err);
+	}
+	if (r >= 0)
+		*ret_fd = steal_fd(&fd);
+	return r;
+}
+
+/* 1: it can be read in parts, 0: no such form of it can be made. */
+static int prepare_pieces(struct push *push, size_t index, struct msb_error *err)
+{
+	struct push_layer *layer = &push->layers[index];
+	const struct descriptor *known = &push->manifest.layers[index];
+	struct msb_error why = {0};
+	autoclose int tar = -1;
+	uint64_t size;
+	int r;
+
+	layer->diff_id = layer->record.diff_id;
+	if (known->toc.kind == push->pieces && is_stored(push, &known->digest, &size)) {
+		layer->blob = *known;
+		return 1;
+	}
+	teller_say(&push->teller, MSB_TRANSFER_PREPARING, &layer->record.diff_id);
+	r = open_tar(push, layer, known, &tar, err);
+	if (r >= 0)
+		r = push_make_pieces(push, tar, layer, &why);
+	if (r == -EOPNOTSUPP)
+		return 0;
+	if (r < 0 && why.code && err)
+		*err = why;
+	return r < 0 ? r : 1;
+}
+
 /* Decides what is sent. Of a blob that is here, nothing has to be made. */
 static int prepare(struct push *push, size_t index, struct msb_error *err)
 {
 	struct push_layer *layer = &push->layers[index];
 	const struct descriptor *known = &push->manifest.layers[index];
 	uint64_t size;
-	int r = 0;
+	int r = push->pieces ? prepare_pieces(push, index, err) : 0;
 
+	if (r != 0) {
+		layer->prepared = r > 0;
+		return r < 0 ? r : 0;
+	}
 	if (push_may_send(push, known->media_type) && is_stored(push, &known->digest, &size)) {
 		layer->blob = *known;
 	} else if (layer->record.has_blob && push_may_send(push, layer->record.media_type) &&
@@ -164,8 +216,14 @@ static int open_blob(struct push *push, size_t index, struct upload *upload, int
 	struct push_layer *layer = &push->layers[index];
 	struct msb_location location;
 	autoclose int fd = -1;
-	int r = msb_store_open_blob(push->store, &layer->blob.digest, ret_fd, &location, NULL);
+	int r;
 
+	if (layer->fd > 0) {
+		upload->fd = layer->fd;
+		upload->size = layer->blob.size;
+		return 0;
+	}
+	r = msb_store_open_blob(push->store, &layer->blob.digest, ret_fd, &location, NULL);
 	if (r >= 0) {
 		upload->fd = *ret_fd;
 		upload->offset = location.offset;

@@ -121,6 +121,8 @@ int registries_add(struct registries *registries, const char *text, size_t size,
 		r = take_number(json, "unpackLimit", 1, INT64_MAX, &registries->unpack_limit, err);
 	if (r >= 0)
 		r = take_number(json, "chunk", CHUNK_LEAST, INT64_MAX, &registries->chunk, err);
+	if (r >= 0)
+		r = json_take_bool(json, "lazy", &registries->lazy, err);
 	registries->timeout = (unsigned)timeout;
 	registries->retries = (unsigned)retries;
 	return r;

@@ -22,6 +22,7 @@ struct registries {
 	unsigned retries;
 	uint64_t unpack_limit; /* bytes a layer may unpack to */
 	uint64_t chunk;        /* bytes; larger blobs are sent in pieces of this size */
+	bool lazy;             /* base images that allow it are not fetched whole */
 };
 
 /* -EINVAL, with the file and the key, for what has the wrong type. */

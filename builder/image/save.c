@@ -137,35 +137,30 @@ static int save_generated(struct save *save, const struct descriptor *blob,
 	return end_member(save, blob->size, r, err);
 }
 
-static int save_layers(struct save *save, const struct manifest *manifest,
-		       const struct image *image, struct msb_error *err)
+static int save_layer(struct save *save, const struct descriptor *blob,
+		      const struct layer_record *layer, struct msb_error *err)
 {
-	struct layer_record layer = {0}; /* zero: the tree below the lowest layer */
+	struct msb_location location;
+	int r = msb_store_locate(save->store, &blob->digest, &location, err);
+
+	if (r == -ENOENT)
+		return save_generated(save, blob, layer, err);
+	return r < 0 ? r : save_stored(save, blob, &location, err);
+}
+
+static int save_layers(struct save *save, const struct manifest *manifest,
+		       const struct image *image, const struct msb_digest *tree,
+		       struct msb_error *err)
+{
+	autofree struct layer_record *layers = NULL;
+	int r;
 
 	if (manifest->layer_count != image->layer_count)
 		return msb_error_say(err, EBADMSG, "the manifest and the config disagree");
-	for (size_t i = 0; i < image->layer_count; i++) {
-		const struct descriptor *blob = &manifest->layers[i];
-		struct msb_digest below = layer.tree;
-		struct msb_location location;
-		char text[MSB_DIGEST_TEXT];
-		int r = store_layer_find_diff(save->writer, &below, &image->diff_ids[i], &layer,
-					      err);
-
-		if (r == -ENOENT)
-			return msb_error_say(err, ENOENT, "the store does not know layer %s",
-					     msb_digest_format(&image->diff_ids[i], text));
-		if (r < 0)
-			return r;
-		r = msb_store_locate(save->store, &blob->digest, &location, err);
-		if (r >= 0)
-			r = save_stored(save, blob, &location, err);
-		else if (r == -ENOENT)
-			r = save_generated(save, blob, &layer, err);
-		if (r < 0)
-			return r;
-	}
-	return 0;
+	r = image_all_layers(save->writer, image, tree, &layers, err);
+	for (size_t i = 0; r >= 0 && i < image->layer_count; i++)
+		r = save_layer(save, &manifest->layers[i], &layers[i], err);
+	return r;
 }
 
 static int load_document(struct save *save, const struct msb_digest *digest, char **ret,
@@ -283,7 +278,7 @@ static int save_record(struct save *save, const struct msb_image *record, struct
 	if (r >= 0)
 		r = image_decode(config, config_size, &image, err);
 	if (r >= 0)
-		r = save_layers(save, &manifest, &image, err);
+		r = save_layers(save, &manifest, &image, &record->tree, err);
 	if (r >= 0)
 		r = save_document(save, &record->id, config, config_size, err);
 	if (r >= 0)

@@ -352,6 +352,31 @@ int layer_decompress(const struct layer_source *source, int fd, uint64_t limit,
 	return (int)n;
 }
 
+int layer_read_part(const struct layer_source *source, uint64_t skip, uint64_t size,
+		    const struct layer_sink *sink, struct msb_error *err)
+{
+	AUTO(decoder_freep) struct decoder *decoder = NULL;
+	uint64_t room = skip > size ? skip : size;
+	size_t piece = room < INPUT_SIZE ? (size_t)room : INPUT_SIZE;
+	autofree uint8_t *bytes = malloc(piece ? piece : 1);
+	int r = bytes ? decoder_new(source, &decoder, err) : msb_error_memory(err);
+
+	while (r >= 0 && (skip > 0 || size > 0)) {
+		uint64_t *left = skip > 0 ? &skip : &size;
+		size_t want = *left < piece ? (size_t)*left : piece;
+		ssize_t n = decoder_read(decoder, bytes, want, err);
+
+		if (n >= 0 && (size_t)n < want)
+			n = msb_error_say(err, EBADMSG, "a part of the layer is cut short");
+		if (n < 0)
+			return (int)n;
+		if (left == &size)
+			r = sink->write(sink->context, bytes, want, err);
+		*left -= want;
+	}
+	return r;
+}
+
 static ssize_t read_fd(void *context, void *bytes, size_t size, struct msb_error *err)
 {
 	const int *fd = context;

@@ -85,6 +85,25 @@ int whiteouts_remove(struct whiteouts *whiteouts, const char *path, struct msb_e
 int whiteouts_clear(struct whiteouts *whiteouts, const char *path, struct msb_error *err);
 void whiteouts_done(struct whiteouts *whiteouts);
 
+/* landing.c: an entry of a layer on its way into an edit. */
+struct landing {
+	struct tree_edit *edit;
+	bool has_whiteouts;       /* ".wh." means something */
+	bool inside;              /* a name that leads out is refused */
+	struct msb_entry parents; /* what missing ones are made like */
+	struct place place;
+	struct whiteouts whiteouts;
+};
+int landing_init(struct landing *landing, struct tree_edit *edit,
+		 const struct layer_unpack_options *options, struct msb_error *err);
+/* Does at once what needs no entry: whiteouts and hard links. 1: an entry belongs at *ret_path,
+ * borrowed until the next call, by landing_put(); 0: it is done. */
+int landing_find(struct landing *landing, const char *name, const char *hardlink,
+		 const char **ret_path, struct msb_error *err);
+int landing_put(struct landing *landing, const char *path, const struct msb_entry *entry,
+		struct msb_error *err);
+void landing_done(struct landing *landing);
+
 /* eve.c: which entries have a time in the second before 1970. */
 struct eve {
 	uint64_t offset;     /* of what comes next in the archive */

@@ -26,6 +26,12 @@ struct layer_source {
 	void *context;
 };
 
+/* Where bytes go: all of the bytes, or a negative code with err set. */
+struct layer_sink {
+	int (*write)(void *context, const void *bytes, size_t size, struct msb_error *err);
+	void *context;
+};
+
 struct layer_unpack_options {
 	/* ".wh.NAME" and ".wh..wh..opq" remove what is below in the edit; otherwise they are names
 	 * like any other (a root file system tar). */
@@ -62,6 +68,15 @@ int layer_unpack(struct store_writer *writer, struct tree_edit *edit,
 		 const struct layer_source *source, const struct layer_unpack_options *options,
 		 struct layer_unpacked *ret, struct msb_error *err);
 
+/* A layer whose entries come from elsewhere than a tar, in the tar's order; names, links and
+ * whiteouts as in layer_unpack(). entry is not looked at where hardlink is another file's name. */
+struct layer_applier;
+int layer_applier_new(struct tree_edit *edit, struct layer_applier **ret, struct msb_error *err);
+int layer_apply(struct layer_applier *applier, const char *name, const char *hardlink,
+		const struct msb_entry *entry, struct msb_error *err);
+void layer_applier_free(struct layer_applier *applier);
+DEFINE_AUTO(struct layer_applier, layer_applier_free)
+
 /* A source that reads a descriptor from where it stands. */
 struct layer_source layer_source_fd(const int *fd);
 
@@ -72,15 +87,16 @@ struct layer_source layer_source_fd(const int *fd);
 int layer_decompress(const struct layer_source *source, int fd, uint64_t limit,
 		     struct msb_error *err);
 
+/*
+ * Passes on `size` bytes of the uncompressed form of the source, those behind the first `skip`
+ * ones, and reads no further. -EBADMSG where there are not so many.
+ */
+int layer_read_part(const struct layer_source *source, uint64_t skip, uint64_t size,
+		    const struct layer_sink *sink, struct msb_error *err);
+
 /* True when the first bytes of a file (at least 1 KiB, or all of it) are a tar, plain or
  * compressed, as ADD wants to know. */
 bool layer_is_archive(const void *bytes, size_t size);
-
-/* Where a tar goes: all of the bytes, or a negative code with err set. */
-struct layer_sink {
-	int (*write)(void *context, const void *bytes, size_t size, struct msb_error *err);
-	void *context;
-};
 
 /*
  * Writes the layer that turns tree parent (NULL: nothing) into tree: entries in path order,
@@ -112,6 +128,34 @@ struct layer_sink layer_encoder_sink(struct layer_encoder *encoder); /* borrowed
 int layer_encoder_finish(struct layer_encoder *encoder, struct msb_error *err);
 void layer_encoder_free(struct layer_encoder *encoder);
 DEFINE_AUTO(struct layer_encoder, layer_encoder_free)
+
+/*
+ * The tar in fd as a compressed stream from which files can be read one by one, in compressed units
+ * of their own. each is told of every entry in order; what it gets is borrowed. *ret_end: where the
+ * tar's last entry ends. -EOPNOTSUPP for a tar of which that cannot be made, as one with sparse
+ * files.
+ */
+struct layer_piece {
+	uint64_t start, stop;  /* of the compressed stream */
+	uint64_t offset, size; /* of the file */
+	struct msb_digest digest;
+};
+struct layer_file {
+	const char *name, *hardlink; /* as the tar has them; hardlink NULL: none */
+	struct msb_entry entry;
+	struct msb_digest digest; /* of the content */
+	struct layer_piece *pieces;
+	size_t piece_count;
+};
+typedef int (*layer_file_fn)(void *context, const struct layer_file *file, struct msb_error *err);
+struct layer_pieces_options {
+	enum layer_compression how;
+	int level;
+	bool whole; /* to the tar's last byte; else without its end mark */
+};
+int layer_write_pieces(int fd, const struct layer_pieces_options *options,
+		       const struct layer_sink *sink, layer_file_fn each, void *context,
+		       uint64_t *ret_end, struct msb_error *err);
 
 /* A whole tree as a plain tar, for export: no whiteouts, paths below "./". */
 int layer_export(struct msb_store *store, const struct msb_digest *tree,

@@ -1,20 +1,10 @@
-/*
- * A tar into an edit of a tree.
- *
- * Names land as in a chroot at the directory (place.c); parents that are missing are made 0755,
- * 0:0 and without a time. An entry replaces what is at its name; a directory over a directory
- * changes its metadata alone, and over a symlink to one replaces the link.
- */
+/* A tar into an edit of a tree. */
 #include <errno.h>
 #include <locale.h>
 #include <pthread.h>
 #include <string.h>
 
 #include "internal.h"
-
-#define WHITEOUT        ".wh."
-#define WHITEOUT_META   ".wh..wh." /* what aufs kept for itself; no names of files */
-#define WHITEOUT_OPAQUE ".wh..wh..opq"
 
 /* Holes cost an archive nothing and us their hash: what all files together may have where the
  * caller sets no limit. */
@@ -27,90 +17,11 @@ struct unpack {
 	struct stream *stream;
 	struct archive *archive;
 	struct eve eve;
-	struct place place;
-	struct whiteouts whiteouts;
+	struct landing landing;
 	uint8_t *gather;
 	uint64_t left; /* bytes that files may still have */
 	uint64_t entries;
 };
-
-static int remove_marked(struct unpack *unpack, const char *path, const char *mark,
-			 struct msb_error *err)
-{
-	autofree char *parent = strndup(path, (size_t)(mark - path));
-	autobuffer victim = {0};
-	struct msb_entry entry;
-	int r;
-
-	if (!parent)
-		return msb_error_memory(err);
-	if (strcmp(mark, WHITEOUT_OPAQUE) == 0) {
-		r = edit_get(unpack->edit, parent, &entry, err);
-		if (r == -ENOENT || r == -ENOTDIR)
-			return 0;
-		if (r < 0 || entry.type != MSB_DIRECTORY)
-			return r;
-		if (parent[1] != '\0')
-			parent[strlen(parent) - 1] = '\0'; /* the slash */
-		return whiteouts_clear(&unpack->whiteouts, parent, err);
-	}
-	if (strchr(mark, '/'))
-		return msb_error_say(err, EBADMSG, "something below a whiteout");
-	mark += strlen(WHITEOUT);
-	if (*mark == '\0' || strcmp(mark, ".") == 0 || strcmp(mark, "..") == 0)
-		return msb_error_say(err, EBADMSG, "whiteout of no name");
-	buffer_printf(&victim, "%s%s", parent, mark);
-	buffer_u8(&victim, '\0');
-	if (!buffer_ok(&victim))
-		return msb_error_memory(err);
-	return whiteouts_remove(&unpack->whiteouts, (const char *)victim.bytes, err);
-}
-
-/* Makes the directories above path when they are missing. */
-static int make_parents(struct unpack *unpack, const char *path, struct msb_error *err)
-{
-	struct msb_entry pattern = {.type = MSB_DIRECTORY, .mode = 0755, .nlink = 1};
-	autofree char *parent = strndup(path, (size_t)(strrchr(path, '/') - path));
-
-	if (!parent)
-		return msb_error_memory(err);
-	if (unpack->options->set_owner) {
-		pattern.uid = unpack->options->uid;
-		pattern.gid = unpack->options->gid;
-	}
-	return edit_make_dirs(unpack->edit, parent, &pattern, err);
-}
-
-static int link_entry(struct unpack *unpack, const char *target, const char *name,
-		      const char **ret_path, struct msb_error *err)
-{
-	autofree char *from = NULL;
-	struct msb_entry entry;
-	const char *path;
-	int r = place_find(&unpack->place, target, &path, err);
-
-	if (r < 0)
-		return r;
-	from = strdup(path);
-	if (!from)
-		return msb_error_memory(err);
-	r = edit_get(unpack->edit, from, &entry, err);
-	if (r == -ENOENT || r == -ENOTDIR)
-		return msb_error_say(err, ENOENT, "hard link to '%s', which is not there", target);
-	if (r >= 0 && entry.type == MSB_DIRECTORY)
-		return msb_error_say(err, EBADMSG, "hard link to '%s', which is a directory",
-				     target);
-	if (r >= 0)
-		r = place_find(&unpack->place, name, &path, err);
-	if (r < 0)
-		return r;
-	*ret_path = path;
-	r = edit_link(unpack->edit, from, path, err);
-	if (r != -ENOENT)
-		return r;
-	r = make_parents(unpack, path, err);
-	return r < 0 ? r : edit_link(unpack->edit, from, path, err);
-}
 
 /* The headers of the entry that was read last begin here and end where libarchive stands. */
 static bool is_of_the_eve(struct unpack *unpack)
@@ -142,19 +53,7 @@ static int put_entry(struct unpack *unpack, struct archive_entry *from, const ch
 			return r;
 		unpack->left -= entry.size;
 	}
-	r = edit_put(unpack->edit, path, &entry, err);
-	if (r != -ENOENT)
-		return r;
-	r = make_parents(unpack, path, err);
-	return r < 0 ? r : edit_put(unpack->edit, path, &entry, err);
-}
-
-/* Where in path the name of a whiteout begins; NULL: it has none. */
-static const char *find_mark(const char *path)
-{
-	const char *slash = strstr(path, "/" WHITEOUT);
-
-	return slash ? slash + 1 : NULL;
+	return landing_put(&unpack->landing, path, &entry, err);
 }
 
 /* Is it the directory that the archive's root is laid on? */
@@ -163,62 +62,15 @@ static bool is_ground(const struct place *place, const char *path)
 	return strcmp(path, *place->root ? place->root : "/") == 0;
 }
 
-/* "../x", "a/../../x" */
-static bool leads_out(const char *name)
-{
-	size_t depth = 0;
-
-	while (*name) {
-		size_t length = strcspn(name, "/");
-
-		if (length == 2 && memcmp(name, "..", 2) == 0) {
-			if (depth-- == 0)
-				return true;
-		} else if (length > 0 && !(length == 1 && *name == '.')) {
-			depth++;
-		}
-		name += length + (name[length] == '/');
-	}
-	return false;
-}
-
-static int check_inside(const struct unpack *unpack, const char *name, const char *hardlink,
-			struct msb_error *err)
-{
-	if (!unpack->options->inside)
-		return 0;
-	if (leads_out(name))
-		return msb_error_say(err, EBADMSG, "its name leads out of the layer");
-	if (hardlink && leads_out(hardlink))
-		return msb_error_say(err, EBADMSG, "hard link to '%.200s', out of the layer",
-				     hardlink);
-	return 0;
-}
-
 static int unpack_entry(struct unpack *unpack, struct archive_entry *from, const char *name,
 			struct msb_error *err)
 {
-	const char *hardlink = libarchive.entry_hardlink(from), *path, *mark = NULL;
-	int r = check_inside(unpack, name, hardlink, err);
+	const char *path;
+	int r = landing_find(&unpack->landing, name, libarchive.entry_hardlink(from), &path, err);
 
-	if (r >= 0)
-		r = place_find(&unpack->place, name, &path, err);
-	if (r < 0)
-		return r;
-	if (unpack->options->whiteouts)
-		mark = find_mark(path);
-	if (mark && strcmp(mark, WHITEOUT_OPAQUE) != 0 &&
-	    strncmp(mark, WHITEOUT_META, strlen(WHITEOUT_META)) == 0)
-		return 0;
-	if (mark)
-		return remove_marked(unpack, path, mark, err);
-	if (hardlink)
-		r = link_entry(unpack, hardlink, name, &path, err);
-	else if (!unpack->options->directory || !is_ground(&unpack->place, path))
-		r = put_entry(unpack, from, path, err);
-	if (r >= 0 && unpack->options->whiteouts && whiteouts_keep(&unpack->whiteouts, path) < 0)
-		r = msb_error_memory(err);
-	return r;
+	if (r <= 0 || (unpack->options->directory && is_ground(&unpack->landing.place, path)))
+		return r < 0 ? r : 0;
+	return put_entry(unpack, from, path, err);
 }
 
 /* The only complaint of libarchive that is none here is about names that are not text of the
@@ -279,8 +131,7 @@ static void unpack_done(struct unpack *unpack)
 	libarchive_close(unpack->archive);
 	stream_free(unpack->stream);
 	eve_done(&unpack->eve);
-	place_done(&unpack->place);
-	whiteouts_done(&unpack->whiteouts);
+	landing_done(&unpack->landing);
 	free(unpack->gather);
 }
 
@@ -289,7 +140,7 @@ static int unpack_stream(struct unpack *unpack, const struct layer_source *sourc
 {
 	const struct layer_unpack_options *options = unpack->options;
 	struct layer_unpacked result;
-	int r = place_init(&unpack->place, unpack->edit, options->directory, err);
+	int r = landing_init(&unpack->landing, unpack->edit, options, err);
 
 	if (r < 0)
 		return r;
@@ -329,7 +180,6 @@ int layer_unpack(struct store_writer *writer, struct tree_edit *edit,
 		.writer = writer,
 		.edit = edit,
 		.options = options,
-		.whiteouts = {.edit = edit},
 		.left = options->limit > 0 ? options->limit : MOST_BYTES,
 	};
 	locale_t before;

@@ -72,23 +72,42 @@ int store_layer_set(struct store_writer *writer, const struct layer_record *laye
 		return r;
 	autoquery query = query_on(connection,
 				   "INSERT OR REPLACE INTO layer(parent, tree, diff_id, size, blob,"
-				   " media_type) VALUES(?, ?, ?, ?, ?, ?)");
+				   " media_type, toc) VALUES(?, ?, ?, ?, ?, ?, ?)");
 	query_bind_digest(&query, &layer->parent);
 	query_bind_digest(&query, &layer->tree);
 	query_bind_digest(&query, &layer->diff_id);
 	query_bind_int(&query, (int64_t)layer->size);
 	query_bind_digest(&query, layer->has_blob ? &layer->blob : NULL);
 	query_bind_text(&query, layer->media_type);
+	query_bind_digest(&query, layer->has_toc ? &layer->toc : NULL);
 	return query_step(&query, err);
 }
 
-static int find_layer(struct store_writer *writer, const char *sql, const struct msb_digest *parent,
-		      const struct msb_digest *other, struct layer_record *ret,
-		      struct msb_error *err)
+static int read_layer(struct query *query, struct layer_record *ret, struct msb_error *err)
 {
-	autoreader *connection = NULL;
 	struct layer_record layer = {0};
 	autofree char *media_type = NULL;
+
+	query_digest(query, &layer.parent);
+	query_digest(query, &layer.tree);
+	query_digest(query, &layer.diff_id);
+	layer.size = (uint64_t)query_int(query);
+	layer.has_blob = query_digest(query, &layer.blob);
+	media_type = query_text(query);
+	snprintf(layer.media_type, sizeof(layer.media_type), "%s", media_type ? media_type : "");
+	layer.has_toc = query_digest(query, &layer.toc);
+	*ret = layer;
+	return query_check(query, err);
+}
+
+/* Up to `most` of them; the count. */
+static int find_layers(struct store_writer *writer, const char *sql,
+		       const struct msb_digest *parent, const struct msb_digest *other,
+		       const struct msb_digest *toc, struct layer_record *ret, size_t most,
+		       struct msb_error *err)
+{
+	autoreader *connection = NULL;
+	size_t count = 0;
 	int r = writer_reader(writer, &connection, err);
 
 	if (r < 0)
@@ -96,41 +115,57 @@ static int find_layer(struct store_writer *writer, const char *sql, const struct
 	autoquery query = query_on(connection, sql);
 	query_bind_digest(&query, parent);
 	query_bind_digest(&query, other);
-	r = query_step(&query, err);
-	if (r == 1) {
-		query_digest(&query, &layer.parent);
-		query_digest(&query, &layer.tree);
-		query_digest(&query, &layer.diff_id);
-		layer.size = (uint64_t)query_int(&query);
-		layer.has_blob = query_digest(&query, &layer.blob);
-		media_type = query_text(&query);
-		snprintf(layer.media_type, sizeof(layer.media_type), "%s",
-			 media_type ? media_type : "");
+	if (toc)
+		query_bind_digest(&query, toc);
+	while (count < most && (r = query_step(&query, err)) == 1) {
+		r = read_layer(&query, &ret[count++], err);
+		if (r < 0)
+			break;
 	}
-	r = found(&query, r, err);
-	if (r == 0)
-		*ret = layer;
-	return r;
+	return r < 0 ? r : (int)count;
 }
 
-#define SELECT_LAYER "SELECT parent, tree, diff_id, size, blob, media_type FROM layer"
+static int find_layer(struct store_writer *writer, const char *sql, const struct msb_digest *parent,
+		      const struct msb_digest *other, const struct msb_digest *toc,
+		      struct layer_record *ret, struct msb_error *err)
+{
+	struct layer_record layer;
+	int r = find_layers(writer, sql, parent, other, toc, &layer, 1, err);
+
+	if (r == 1)
+		*ret = layer;
+	return r < 0 ? r : r == 1 ? 0 : -ENOENT;
+}
+
+#define SELECT_LAYER "SELECT parent, tree, diff_id, size, blob, media_type, toc FROM layer"
+#define NEWEST       " ORDER BY rowid DESC"
 
 int store_layer_find(struct store_writer *writer, const struct msb_digest *parent,
 		     const struct msb_digest *tree, struct layer_record *ret, struct msb_error *err)
 {
 	return find_layer(writer,
-			  SELECT_LAYER " WHERE parent = ? AND tree = ? ORDER BY rowid DESC LIMIT 1",
-			  parent, tree, ret, err);
+			  SELECT_LAYER " WHERE parent = ? AND tree = ? AND toc IS NULL" NEWEST,
+			  parent, tree, NULL, ret, err);
 }
 
 int store_layer_find_diff(struct store_writer *writer, const struct msb_digest *parent,
-			  const struct msb_digest *diff_id, struct layer_record *ret,
+			  const struct msb_digest *diff_id, const struct msb_digest *toc,
+			  struct layer_record *ret, struct msb_error *err)
+{
+	const char *sql = toc ? SELECT_LAYER " WHERE parent = ? AND diff_id = ? AND"
+					     " (toc IS NULL OR toc = ?)" NEWEST
+			      : SELECT_LAYER
+				  " WHERE parent = ? AND diff_id = ? AND toc IS NULL" NEWEST;
+
+	return find_layer(writer, sql, parent, diff_id, toc, ret, err);
+}
+
+int store_layer_list_diff(struct store_writer *writer, const struct msb_digest *parent,
+			  const struct msb_digest *diff_id, struct layer_record *ret, size_t most,
 			  struct msb_error *err)
 {
-	return find_layer(writer,
-			  SELECT_LAYER
-			  " WHERE parent = ? AND diff_id = ? ORDER BY rowid DESC LIMIT 1",
-			  parent, diff_id, ret, err);
+	return find_layers(writer, SELECT_LAYER " WHERE parent = ? AND diff_id = ?" NEWEST, parent,
+			   diff_id, NULL, ret, most, err);
 }
 
 /* Numbers of 64 bits keep their bits in SQLite's signed ones. */

@@ -142,6 +142,20 @@ static const char *const roots[] = {
 			       " tree IN (SELECT digest FROM mark WHERE tree))",
 };
 
+int store_care_image_tree(struct store_care *care, const struct msb_digest *id,
+			  struct msb_digest *ret, struct msb_error *err)
+{
+	autoquery query = query_on(care->connection, "SELECT tree FROM image WHERE id = ?");
+	int r;
+
+	query_bind_digest(&query, id);
+	r = query_step(&query, err);
+	*ret = (struct msb_digest){0};
+	if (r == 1)
+		query_digest(&query, ret);
+	return r < 0 ? r : 0;
+}
+
 /* Records have zeros where they name nothing. */
 static bool is_set(const struct msb_digest *digest)
 {

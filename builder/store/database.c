@@ -80,7 +80,7 @@ static int configure(struct connection *connection, enum connection_mode mode)
 {
 	const char *settings =
 		mode == CONNECTION_READ
-			? "PRAGMA query_only = 1; PRAGMA cache_size = -16384"
+			? "PRAGMA cache_size = -16384"
 			: "PRAGMA synchronous = NORMAL; PRAGMA cache_size = -65536;"
 			  "PRAGMA temp_store = MEMORY; PRAGMA journal_size_limit = 67108864;"
 			  "PRAGMA wal_autocheckpoint = " CHECKPOINT_PAGES;
@@ -122,6 +122,8 @@ int connection_open(struct connection *connection, const char *root, enum connec
 		r = schema_create(connection, err);
 	if (r == 0)
 		r = schema_check(connection, err);
+	if (r == 0 && mode == CONNECTION_READ)
+		r = connection_run(connection, "PRAGMA query_only = 1", err);
 	if (r < 0)
 		connection_close(connection);
 	return r;
@@ -235,12 +237,16 @@ void query_bind_text(struct query *query, const char *text)
 		     sqlite3_bind_text(query->stmt, ++query->parameter, text, -1, SQLITE_STATIC));
 }
 
-void query_bind_digest(struct query *query, const struct msb_digest *digest)
+void query_bind_bytes(struct query *query, const void *bytes, size_t size)
 {
 	if (query->stmt)
-		note(query, sqlite3_bind_blob(query->stmt, ++query->parameter,
-					      digest ? digest->bytes : NULL,
-					      digest ? MSB_DIGEST_SIZE : 0, SQLITE_STATIC));
+		note(query, sqlite3_bind_blob64(query->stmt, ++query->parameter, bytes, size,
+						SQLITE_STATIC));
+}
+
+void query_bind_digest(struct query *query, const struct msb_digest *digest)
+{
+	query_bind_bytes(query, digest ? digest->bytes : NULL, digest ? MSB_DIGEST_SIZE : 0);
 }
 
 int query_step(struct query *query, struct msb_error *err)
@@ -278,14 +284,23 @@ char *query_text(struct query *query)
 	return copy;
 }
 
-bool query_digest(struct query *query, struct msb_digest *ret)
+const uint8_t *query_bytes(struct query *query, size_t *ret_size)
 {
 	int column = query->column++;
-	const void *bytes = sqlite3_column_blob(query->stmt, column);
+	const uint8_t *bytes = sqlite3_column_blob(query->stmt, column);
+
+	*ret_size = (size_t)sqlite3_column_bytes(query->stmt, column);
+	return bytes;
+}
+
+bool query_digest(struct query *query, struct msb_digest *ret)
+{
+	size_t size;
+	const uint8_t *bytes = query_bytes(query, &size);
 
 	if (!bytes)
 		return false;
-	if (sqlite3_column_bytes(query->stmt, column) != MSB_DIGEST_SIZE) {
+	if (size != MSB_DIGEST_SIZE) {
 		note(query, SQLITE_CORRUPT);
 		return false;
 	}

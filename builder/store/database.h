@@ -74,6 +74,7 @@ void query_done(struct query *query);
 void query_bind_int(struct query *query, int64_t value);
 void query_bind_text(struct query *query, const char *text);
 void query_bind_digest(struct query *query, const struct msb_digest *digest);
+void query_bind_bytes(struct query *query, const void *bytes, size_t size); /* NULL for none */
 
 /* 1: a row, 0: no further row, or a negative code. */
 int query_step(struct query *query, struct msb_error *err);
@@ -84,6 +85,8 @@ void query_again(struct query *query);
 int64_t query_int(struct query *query);
 char *query_text(struct query *query); /* owned by the caller; NULL for NULL */
 bool query_digest(struct query *query, struct msb_digest *ret); /* false for NULL */
+/* Borrowed until the next step; NULL for NULL. */
+const uint8_t *query_bytes(struct query *query, size_t *ret_size);
 /* 0, or what went wrong while columns were read. */
 int query_check(const struct query *query, struct msb_error *err);
 

@@ -161,6 +161,29 @@ static int judge_packs(struct store_care *care, struct msb_error *err)
 	return r;
 }
 
+/* Where blobs can be had that nothing names, and where layers came from of which nothing is named.
+ */
+static int forget_remote(struct store_care *care, struct msb_error *err)
+{
+	int r = connection_run(care->connection,
+			       "DELETE FROM remote WHERE digest <> layer AND digest NOT IN"
+			       " (SELECT digest FROM mark)",
+			       err);
+
+	if (r == 0)
+		r = connection_run(care->connection,
+				   "DELETE FROM remote WHERE digest = layer AND digest NOT IN"
+				   " (SELECT digest FROM mark) AND NOT EXISTS (SELECT 1 FROM"
+				   " remote AS file WHERE file.layer = remote.layer AND"
+				   " file.digest <> file.layer)",
+				   err);
+	return r < 0 ? r
+		     : connection_run(care->connection,
+				      "DELETE FROM layer_place WHERE layer NOT IN"
+				      " (SELECT layer FROM remote)",
+				      err);
+}
+
 int store_sweep(struct store_care *care, uint64_t *ret_blobs, uint64_t *ret_bytes,
 		struct msb_error *err)
 {
@@ -171,6 +194,8 @@ int store_sweep(struct store_care *care, uint64_t *ret_blobs, uint64_t *ret_byte
 		r = connection_run(care->connection,
 				   "DELETE FROM blob WHERE digest NOT IN (SELECT digest FROM mark)",
 				   err);
+	if (r == 0)
+		r = forget_remote(care, err);
 	if (r == 0)
 		r = judge_packs(care, err);
 	if (r == 0)

@@ -36,6 +36,10 @@ struct msb_store {
 	pthread_rwlock_t pending_lock;
 	store_pending_find *pending_find; /* NULL: no writer; guarded by pending_lock */
 	struct store_writer *writer;      /* guarded by pending_lock */
+
+	msb_store_fetch_fn fetch; /* NULL: nobody fetches */
+	void (*fetch_close)(void *context);
+	void *fetch_context;
 };
 
 /* A connection for reading, the caller's own until store_reader_release(). */

@@ -3,8 +3,8 @@
 #include "database.h"
 #include "schema.h"
 
-#define SCHEMA_VERSION      1
-#define SCHEMA_VERSION_TEXT "1"
+#define SCHEMA_VERSION      2
+#define SCHEMA_VERSION_TEXT "2"
 
 /*
  * Digests are 32 bytes; times are nanoseconds since 1970.
@@ -14,11 +14,27 @@
  *         never given to a second pack, since readers keep packs open: whoever removes packs keeps
  *         the row of the newest
  * tree    numbers are never given twice, hence AUTOINCREMENT
- * layer   the newest of several records of one pair of trees has the highest rowid
+ * layer   the newest of several records of one pair of trees has the highest rowid; toc: the tree
+ *         was made from this table of contents, and nobody has seen the bytes that diff_id is of
  * origin  not in stores that were made before it was thought of: whoever writes it makes it
+ * remote  blobs that a layer in a registry has: where in it; parts is NULL for what is there in one
+ *         piece, and the layer's own row, which has its own digest, stands for all of it
+ * layer_place  the registries and repositories ("domain/repository") that a layer was seen in, the
+ *         newest with the highest rowid
  * seen    the stat cache; its oldest rows have the lowest rowids
  * meta    one row: the last change of what records.h shows, and sums over blob
  */
+#define TABLES_OF_2                                                                                \
+	"CREATE TABLE remote(digest BLOB NOT NULL, layer BLOB NOT NULL, size INTEGER NOT NULL,"    \
+	" start INTEGER NOT NULL, stop INTEGER NOT NULL, parts BLOB,"                              \
+	" PRIMARY KEY(digest, layer)) WITHOUT ROWID;"                                              \
+	"CREATE INDEX remote_place ON remote(layer, start);"                                       \
+	"CREATE TABLE layer_place(layer BLOB NOT NULL, place TEXT NOT NULL, UNIQUE(layer, "        \
+	"place));"                                                                                 \
+	"ALTER TABLE layer ADD COLUMN toc BLOB;"
+
+static const char *const from_1_to_2 = TABLES_OF_2 "PRAGMA user_version = " SCHEMA_VERSION_TEXT;
+
 static const char *const tables =
 	"CREATE TABLE blob(digest BLOB PRIMARY KEY, pack INTEGER NOT NULL,"
 	" offset INTEGER NOT NULL, size INTEGER NOT NULL) WITHOUT ROWID;"
@@ -58,6 +74,8 @@ static const char *const tables =
 	" UNIQUE(parent, tree, diff_id));"
 	"CREATE INDEX layer_diff ON layer(parent, diff_id);"
 
+	TABLES_OF_2
+
 	"CREATE TABLE seen(device INTEGER NOT NULL, inode INTEGER NOT NULL, size INTEGER NOT NULL,"
 	" mtime_ns INTEGER NOT NULL, ctime_ns INTEGER NOT NULL, content BLOB NOT NULL,"
 	" UNIQUE(device, inode));"
@@ -79,15 +97,17 @@ static int schema_version(struct connection *connection, int64_t *ret, struct ms
 	return 0;
 }
 
-static int create_tables(struct connection *connection, struct msb_error *err)
+static int change_tables(struct connection *connection, struct msb_error *err)
 {
+	const char *script = NULL;
 	int64_t version;
 	int r = schema_version(connection, &version, err);
 
-	if (r < 0 || version != 0)
-		return r;
-	r = sqlite3_exec(connection->db, tables, NULL, NULL, NULL);
-	return r == SQLITE_OK ? 0 : connection_error(connection, r, err);
+	if (r == 0 && version < 2)
+		script = version == 0 ? tables : from_1_to_2;
+	if (script)
+		r = sqlite3_exec(connection->db, script, NULL, NULL, NULL);
+	return r > 0 ? connection_error(connection, r, err) : r;
 }
 
 int schema_create(struct connection *connection, struct msb_error *err)
@@ -96,7 +116,7 @@ int schema_create(struct connection *connection, struct msb_error *err)
 
 	if (r < 0)
 		return r;
-	r = create_tables(connection, err);
+	r = change_tables(connection, err);
 	if (r == 0)
 		r = connection_run(connection, "COMMIT", err);
 	if (r < 0)
@@ -109,6 +129,11 @@ int schema_check(struct connection *connection, struct msb_error *err)
 	int64_t version;
 	int r = schema_version(connection, &version, err);
 
+	/* What an older msb made lacks tables alone: whoever comes first makes them. */
+	if (r == 0 && version == 1) {
+		r = schema_create(connection, err);
+		version = SCHEMA_VERSION;
+	}
 	if (r < 0)
 		return r;
 	if (version != SCHEMA_VERSION)

@@ -11,9 +11,10 @@ struct connection;
 	"CREATE TABLE IF NOT EXISTS origin(repository TEXT NOT NULL, digest BLOB NOT NULL,"        \
 	" image BLOB NOT NULL, UNIQUE(repository, digest, image))"
 
-/* Makes the tables in one transaction unless they are there. */
+/* Makes the tables that are not there, in one transaction. */
 int schema_create(struct connection *connection, struct msb_error *err);
-/* -EPROTO when the tables are of another version than this program's. */
+/* Brings the tables of an older version up to date. -EPROTO when the tables are of another version
+ * than this program's. */
 int schema_check(struct connection *connection, struct msb_error *err);
 
 #endif

@@ -100,6 +100,8 @@ void msb_store_close(struct msb_store *store)
 {
 	if (!store)
 		return;
+	if (store->fetch_close)
+		store->fetch_close(store->fetch_context);
 	for (size_t i = 0; i < STORE_READERS; i++) {
 		connection_close(&store->readers[i]);
 		pthread_mutex_destroy(&store->readers[i].lock);
@@ -200,20 +202,89 @@ static int find_pending(struct msb_store *store, const struct msb_digest *digest
 	return r;
 }
 
-int msb_store_locate(struct msb_store *store, const struct msb_digest *digest,
+/* 1: here, 0: not, or a negative code. */
+static int find_here(struct msb_store *store, const struct msb_digest *digest,
 		     struct msb_location *ret, struct msb_error *err)
 {
+	int r = find_pending(store, digest, ret, err);
+
+	return r == 0 ? store_find_committed(store, digest, ret, err) : r;
+}
+
+static int find_remote(struct msb_store *store, const struct msb_digest *digest, uint64_t *ret_size,
+		       struct msb_error *err)
+{
+	autoreader *connection = NULL;
+	int r = store_reader(store, &connection, err);
+
+	if (r < 0)
+		return r;
+	autoquery query = query_on(connection, "SELECT size FROM remote WHERE digest = ? LIMIT 1");
+	query_bind_digest(&query, digest);
+	r = query_step(&query, err);
+	if (r == 1 && ret_size)
+		*ret_size = (uint64_t)query_int(&query);
+	return r;
+}
+
+int msb_store_has(struct msb_store *store, const struct msb_digest *digest, uint64_t *ret_size,
+		  struct msb_error *err)
+{
 	struct msb_location location;
-	char text[MSB_DIGEST_TEXT];
-	int r = find_pending(store, digest, &location, err);
+	int r = find_here(store, digest, &location, err);
 
 	if (r == 0)
-		r = store_find_committed(store, digest, &location, err);
+		return find_remote(store, digest, ret_size, err); /* 1 is MSB_REMOTE */
+	if (r < 0)
+		return r;
+	if (ret_size)
+		*ret_size = location.size;
+	return MSB_HERE;
+}
+
+void msb_store_set_fetcher(struct msb_store *store, msb_store_fetch_fn fetch,
+			   void (*fetch_close)(void *context), void *context)
+{
+	store->fetch = fetch;
+	store->fetch_close = fetch_close;
+	store->fetch_context = context;
+}
+
+/* 1: it is here now. */
+static int fetch(struct msb_store *store, const struct msb_digest *digest, struct msb_location *ret,
+		 struct msb_error *err)
+{
+	char text[MSB_DIGEST_TEXT];
+	int r = find_remote(store, digest, NULL, err);
+
 	if (r < 0)
 		return r;
 	if (r == 0)
 		return msb_error_say(err, ENOENT, "store '%s' has no blob %s", store->path,
 				     msb_digest_format(digest, text));
+	if (!store->fetch)
+		return msb_error_say(err, EREMOTE,
+				     "blob %s is still in its registry, and nobody here fetches it",
+				     msb_digest_format(digest, text));
+	r = store->fetch(store->fetch_context, digest, err);
+	if (r == 0)
+		r = find_here(store, digest, ret, err);
+	if (r == 0)
+		return msb_error_say(err, EIO, "blob %s was fetched and is not there",
+				     msb_digest_format(digest, text));
+	return r;
+}
+
+int msb_store_locate(struct msb_store *store, const struct msb_digest *digest,
+		     struct msb_location *ret, struct msb_error *err)
+{
+	struct msb_location location;
+	int r = find_here(store, digest, &location, err);
+
+	if (r == 0)
+		r = fetch(store, digest, &location, err);
+	if (r < 0)
+		return r;
 	*ret = location;
 	return 0;
 }

@@ -189,14 +189,20 @@ struct msb_transfer {
 };
 typedef void (*msb_transfer_fn)(void *context, const struct msb_transfer *transfer);
 
+/* Layers with a table of contents (eStargz, zstd:chunked) can stay in the registry: the image is
+ * there at once, and a file's bytes come when somebody reads them. */
+enum msb_lazy { MSB_LAZY_NO, MSB_LAZY_YES, MSB_LAZY_AS_CONFIGURED };
+
 struct msb_pull_options {
 	const char *name;     /* as users write it, a tag or a digest behind it */
 	const char *platform; /* "linux/arm64"; NULL: this machine's */
+	enum msb_lazy lazy;
 };
 struct msb_pull_result {
 	struct msb_digest digest; /* of what the name stands for, an image or an index of images */
 	struct msb_digest image;  /* ID */
 	bool changed;             /* something new came */
+	size_t left, fetched;     /* layers that stayed where they are, and those that came */
 };
 int msb_image_pull(const char *root, const struct msb_pull_options *options, msb_transfer_fn tell,
 		   void *context, struct msb_pull_result *ret, struct msb_error *err);
@@ -205,10 +211,15 @@ int msb_image_pull(const char *root, const struct msb_pull_options *options, msb
  * each and the list owned by the caller. */
 int msb_image_tags(const char *name, char ***ret, struct msb_error *err);
 
+/* Brings what a mount asks for over a socket (fd, SOCK_SEQPACKET) into the store, until its other
+ * end is closed. */
+int msb_serve_fetches(const char *root, int fd, struct msb_error *err);
+
 struct msb_push_options {
 	const char *name; /* of an image in the store, and where it goes */
 	/* Of layers that have no compressed form yet: "gzip", "zstd", "none" (also called
-	 * "uncompressed"); NULL: gzip. */
+	 * "uncompressed"); NULL: gzip. Of all layers, so that they can be pulled lazily: "estargz",
+	 * which makes another image of it, and "zstd:chunked". */
 	const char *compression;
 	int level;         /* 0: the compression's own default; gzip 1 to 9, zstd 1 to 19 */
 	bool force;        /* also of layers that have one of another compression */
@@ -334,6 +345,7 @@ struct msb_fsck_options {
 
 struct msb_fsck_result {
 	uint64_t problems;
+	uint64_t remote; /* blobs that are wanted and still in their registries: no problem */
 };
 
 /* line: what is wrong, who refers to it, what to do; borrowed. */

@@ -41,11 +41,30 @@ struct msb_location {
 	uint64_t size;
 };
 
-/* -ENOENT when the store has no such blob. */
+/*
+ * Some blobs are known and not here: layers that stayed in their registry, and the files in them.
+ * Whoever wants a blob's bytes, by any of the calls below, gets them by way of this function, which
+ * brings the blob into the store (0) or says why not. It is called by several threads at once,
+ * several times for one blob where several want it. Without one, -EREMOTE. close ends it with the
+ * store; the store owns context from here on. To be set before anybody reads.
+ */
+typedef int (*msb_store_fetch_fn)(void *context, const struct msb_digest *digest,
+				  struct msb_error *err);
+void msb_store_set_fetcher(struct msb_store *store, msb_store_fetch_fn fetch,
+			   void (*close)(void *context), void *context);
+
+/* Asks for no bytes: MSB_HERE, MSB_REMOTE, MSB_ABSENT, or a negative code. *ret_size (NULL: never
+ * mind) is set unless it is absent. */
+enum msb_presence { MSB_ABSENT = 0, MSB_REMOTE = 1, MSB_HERE = 2 };
+int msb_store_has(struct msb_store *store, const struct msb_digest *digest, uint64_t *ret_size,
+		  struct msb_error *err);
+
+/* -ENOENT when the store has no such blob, and knows nowhere to get it. */
 int msb_store_locate(struct msb_store *store, const struct msb_digest *digest,
 		     struct msb_location *ret, struct msb_error *err);
 
-/* The same for many blobs in one reading of the index, which costs a fraction of one by one. */
+/* The same for many blobs in one reading of the index, which costs a fraction of one by one.
+ * Nothing is fetched: what is not here is not found. */
 struct msb_located {
 	struct msb_digest digest;
 	bool found;

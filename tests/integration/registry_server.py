@@ -3,6 +3,8 @@
 
 registry_server.py STORE PORT_FILE [TLS_CERTIFICATE TLS_KEY]
 
+STORE/log has a line for each request, STORE/sent the bytes of each answer. $PORT: where to listen.
+
 Serves what lies in STORE/blobs (by digest) and STORE/manifests/REPOSITORY/TAG. The repository's
 first component says what goes wrong:
 
@@ -40,13 +42,15 @@ seen = {}
 class Handler(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
-    def log_message(self, *args):
+    def log_message(self, *args, size=0):
         with open(os.path.join(STORE, "log"), "a") as log:
             log.write("%s %s %s %s\n" % (self.command, self.path, self.headers.get("Range", "-"),
                                          "proof" if "Authorization" in self.headers else "-"))
+        with open(os.path.join(STORE, "sent"), "a") as sent:
+            sent.write("%d\n" % size)
 
     def answer(self, status, body=b"", headers=()):
-        self.log_message()
+        self.log_message(size=len(body) if self.command != "HEAD" else 0)
         self.send_response_only(status)
         for name, value in headers:
             self.send_header(name, value)
@@ -103,7 +107,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
         if self.path.startswith("/token"):
             return self.token()
         parts = self.path.split("/")
-        if len(parts) < 6 or not self.passes(parts[2]):
+        if len(parts) < 6:
+            return self.complain(404, "name unknown")
+        if not self.passes(parts[2]):
             return None
         if parts[-2] == "manifests":
             return self.manifest(parts)
@@ -156,7 +162,10 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def layer(self, kind, body):
         first = 0
         if "Range" in self.headers and kind != "stubborn":
-            first = int(self.headers["Range"].split("=")[1].split("-")[0])
+            first, last = self.headers["Range"].split("=")[1].split("-")
+            first = int(first)
+            if last and kind not in ("cut", "short", "wrong", "slow"):
+                return self.part(body, first, int(last))
         length = [("Content-Length", str(len(body) - first))]
         status = 206 if first else 200
         if first:
@@ -176,6 +185,10 @@ class Handler(http.server.BaseHTTPRequestHandler):
             return self.hang_up()
         return self.answer(status, body[first:], length)
 
+    def part(self, body, first, last):
+        body_range = "bytes %d-%d/%d" % (first, min(last, len(body) - 1), len(body))
+        return self.answer(206, body[first:last + 1], [("Content-Range", body_range)])
+
 
 class Server(socketserver.ThreadingMixIn, http.server.HTTPServer):
     daemon_threads = True
@@ -184,7 +197,7 @@ class Server(socketserver.ThreadingMixIn, http.server.HTTPServer):
         pass  # who hangs up is not worth a word
 
 
-server = Server(("127.0.0.1", 0), Handler)
+server = Server(("127.0.0.1", int(os.environ.get("PORT", "0"))), Handler)
 if len(sys.argv) > 3:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(sys.argv[3], sys.argv[4])

@@ -313,8 +313,8 @@ static void an_import_is_an_image_of_one_layer(void **state)
 	assert_ok(fixture,
 		  layer_digest(fixture->store, NULL, &image->tree, &diff_id, &size, &fixture->err));
 	assert_true(msb_digest_equal(&diff_id, &document.diff_ids[0]));
-	assert_ok(fixture,
-		  store_layer_find_diff(fixture->writer, &none, &diff_id, &layer, &fixture->err));
+	assert_ok(fixture, store_layer_find_diff(fixture->writer, &none, &diff_id, NULL, &layer,
+						 &fixture->err));
 	assert_int_equal(layer.size, size);
 	assert_true(msb_digest_equal(&layer.tree, &image->tree));
 	msb_images_free(image, 1);
@@ -388,8 +388,8 @@ static void an_image_that_is_put_is_got_back(void **state)
 	assert_int_equal(strlist_set_env(&image.config.env, "A", "1"), 0);
 	assert_int_equal(image_add_history(&image, &entry), 0);
 	image.created_ns = 1;
-	assert_ok(fixture, store_layer_find_diff(fixture->writer, &none, &image.diff_ids[0], &layer,
-						 &fixture->err));
+	assert_ok(fixture, store_layer_find_diff(fixture->writer, &none, &image.diff_ids[0], NULL,
+						 &layer, &fixture->err));
 	assert_ok(fixture, image_put(fixture->writer, &image, &layer, &base->tree,
 				     "docker.io/library/new:latest", &record, &fixture->err));
 	assert_ok(fixture, store_begin(fixture->writer, &fixture->err));

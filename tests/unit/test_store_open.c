@@ -37,6 +37,28 @@ static void a_store_of_another_format_is_refused(void **state)
 	assert_non_null(strstr(f->err.text, f->root));
 }
 
+static void records_of_the_first_version_get_what_came_later(void **state)
+{
+	struct fixture *f = *state;
+	const struct msb_digest digest = {0};
+	struct msb_store *store;
+	char path[160];
+	sqlite3 *db;
+
+	fixture_close(f);
+	snprintf(path, sizeof(path), "%s/records.db", f->root);
+	assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+	assert_int_equal(sqlite3_exec(db,
+				      "DROP TABLE remote; DROP TABLE layer_place;"
+				      "ALTER TABLE layer DROP COLUMN toc; PRAGMA user_version = 1",
+				      NULL, NULL, NULL),
+			 SQLITE_OK);
+	sqlite3_close(db);
+	assert_ok(f, msb_store_open(f->root, &store, &f->err));
+	assert_int_equal(msb_store_has(store, &digest, NULL, &f->err), MSB_ABSENT);
+	msb_store_close(store);
+}
+
 static void records_of_another_version_are_refused(void **state)
 {
 	struct fixture *f = *state;
@@ -197,6 +219,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST_IN_STORE(no_store_is_no_store),
 		TEST_IN_STORE(a_store_of_another_format_is_refused),
+		TEST_IN_STORE(records_of_the_first_version_get_what_came_later),
 		TEST_IN_STORE(records_of_another_version_are_refused),
 		TEST_IN_STORE(damaged_records_are_called_damaged),
 		TEST_IN_STORE(what_cannot_be_written_beside_is_refused_clearly),

@@ -1,5 +1,6 @@
 /* Records: what was written is read, in order, and every change is noticed. */
 #include "store_fixture.h"
+#include "store_remote.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -391,11 +392,11 @@ static void layers_are_found_by_their_trees_and_by_diff_id(void **state)
 	assert_ok(f, store_commit(f->writer, &f->err));
 	assert_ok(f, store_layer_find(f->writer, &layer.parent, &layer.tree, &found, &f->err));
 	assert_memory_equal(&found, &layer, sizeof(layer));
-	assert_ok(f,
-		  store_layer_find_diff(f->writer, &layer.parent, &layer.diff_id, &found, &f->err));
+	assert_ok(f, store_layer_find_diff(f->writer, &layer.parent, &layer.diff_id, NULL, &found,
+					   &f->err));
 	assert_memory_equal(&found, &layer, sizeof(layer));
 	assert_int_equal(
-		store_layer_find_diff(f->writer, &layer.parent, &layer.tree, &found, &f->err),
+		store_layer_find_diff(f->writer, &layer.parent, &layer.tree, NULL, &found, &f->err),
 		-ENOENT);
 	layer.diff_id = fixture_digest(7);
 	layer.has_blob = false;
@@ -406,9 +407,75 @@ static void layers_are_found_by_their_trees_and_by_diff_id(void **state)
 	assert_int_equal(found.diff_id.bytes[0], 7);
 	assert_false(found.has_blob);
 	layer.diff_id = fixture_digest(3);
-	assert_ok(f,
-		  store_layer_find_diff(f->writer, &layer.parent, &layer.diff_id, &found, &f->err));
+	assert_ok(f, store_layer_find_diff(f->writer, &layer.parent, &layer.diff_id, NULL, &found,
+					   &f->err));
 	assert_true(found.has_blob);
+}
+
+static int bring(void *context, const struct msb_digest *digest, struct msb_error *err)
+{
+	struct fixture *f = context;
+	struct msb_digest put;
+
+	(void)digest;
+	return store_put(f->writer, "far", 3, &put, err);
+}
+
+static void what_is_elsewhere_is_known_and_comes_when_it_is_wanted(void **state)
+{
+	struct fixture *f = *state;
+	struct store_part parts[] = {{10, 20, 1, 2, fixture_digest(8)},
+				     {20, 30, 0, 1, fixture_digest(9)}};
+	struct store_remote far = {
+		.layer = fixture_digest(5), .size = 3, .parts = parts, .part_count = 2};
+	struct store_remote *found;
+	struct msb_location location;
+	uint64_t size = 0;
+	size_t count;
+
+	msb_digest_of("far", 3, &far.digest);
+	assert_int_equal(msb_store_has(f->store, &far.digest, NULL, &f->err), MSB_ABSENT);
+	assert_ok(f, store_begin(f->writer, &f->err));
+	assert_ok(f, store_remote_set(f->writer, &far, &f->err));
+	assert_ok(f, store_commit(f->writer, &f->err));
+	assert_int_equal(msb_store_has(f->store, &far.digest, &size, &f->err), MSB_REMOTE);
+	assert_int_equal(size, 3);
+	assert_int_equal(msb_store_locate(f->store, &far.digest, &location, &f->err), -EREMOTE);
+	assert_ok(f, store_remote_find(f->store, &far.digest, &found, &count, &f->err));
+	assert_int_equal(count, 1);
+	assert_int_equal(found[0].part_count, 2);
+	assert_memory_equal(found[0].parts, parts, sizeof(parts));
+	store_remotes_free(found, count);
+	assert_ok(f, store_remote_behind(f->store, &far.layer, 10, 5, &found, &count, &f->err));
+	assert_int_equal(count, 1);
+	store_remotes_free(found, count);
+	msb_store_set_fetcher(f->store, bring, NULL, f);
+	assert_ok(f, msb_store_locate(f->store, &far.digest, &location, &f->err));
+	assert_int_equal(msb_store_has(f->store, &far.digest, NULL, &f->err), MSB_HERE);
+}
+
+static void a_layer_out_of_a_table_is_for_that_table_alone(void **state)
+{
+	struct fixture *f = *state;
+	struct layer_record found, layer = {.tree = fixture_digest(2),
+					    .diff_id = fixture_digest(3),
+					    .has_toc = true,
+					    .toc = fixture_digest(4)};
+	const struct msb_digest other = fixture_digest(6);
+
+	assert_ok(f, store_begin(f->writer, &f->err));
+	assert_ok(f, store_layer_set(f->writer, &layer, &f->err));
+	assert_ok(f, store_commit(f->writer, &f->err));
+	assert_int_equal(store_layer_find(f->writer, &layer.parent, &layer.tree, &found, &f->err),
+			 -ENOENT);
+	assert_int_equal(store_layer_find_diff(f->writer, &layer.parent, &layer.diff_id, NULL,
+					       &found, &f->err),
+			 -ENOENT);
+	assert_int_equal(store_layer_find_diff(f->writer, &layer.parent, &layer.diff_id, &other,
+					       &found, &f->err),
+			 -ENOENT);
+	assert_ok(f, store_layer_find_diff(f->writer, &layer.parent, &layer.diff_id, &layer.toc,
+					   &found, &f->err));
 }
 
 static void a_file_that_looks_different_is_not_in_the_stat_cache(void **state)
@@ -458,6 +525,8 @@ int main(void)
 		TEST_IN_STORE(trees_are_numbered_from_one_without_gaps),
 		TEST_IN_STORE(the_step_cache_remembers),
 		TEST_IN_STORE(layers_are_found_by_their_trees_and_by_diff_id),
+		TEST_IN_STORE(what_is_elsewhere_is_known_and_comes_when_it_is_wanted),
+		TEST_IN_STORE(a_layer_out_of_a_table_is_for_that_table_alone),
 		TEST_IN_STORE(a_file_that_looks_different_is_not_in_the_stat_cache),
 		TEST_IN_STORE(a_record_outside_of_a_transaction_is_refused),
 	};

@@ -27,7 +27,7 @@ struct command {
 	const char *name;       /* "mount"; "image ls" for those of a family */
 	const char *short_name; /* the same in one word, "images"; may be NULL */
 	const char *alias;      /* a further name that the help leaves out; may be NULL */
-	const char *group;      /* heading in the help */
+	const char *group;      /* heading in the help; NULL: it says nothing of the command */
 	const char *summary;
 	/* argv[0] is "msb NAME" as the user wrote it. Returns one of STATUS_*. */
 	int (*run)(struct session *session, int argc, char **argv);
@@ -108,6 +108,7 @@ int run_image_pull(struct session *session, int argc, char **argv);
 int run_image_push(struct session *session, int argc, char **argv);
 int run_login(struct session *session, int argc, char **argv);
 int run_logout(struct session *session, int argc, char **argv);
+int run_fetch(struct session *session, int argc, char **argv);
 int run_mount(struct session *session, int argc, char **argv);
 int run_umount(struct session *session, int argc, char **argv);
 int run_builds(struct session *session, int argc, char **argv);

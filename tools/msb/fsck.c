@@ -60,6 +60,10 @@ int run_fsck(struct session *session, int argc, char **argv)
 		return STATUS_FAILED;
 	if (msb_fsck(session->root, &wanted, say_problem, NULL, &result, &err) < 0)
 		return finish() ? STATUS_FAILED : fail(&err);
+	if (result.remote)
+		printf("%" PRIu64 " blobs are still in their registries: a lazily pulled image "
+		       "fetches them when they are read\n",
+		       result.remote);
 	if (finish())
 		return STATUS_FAILED;
 	if (result.problems == 0)

@@ -97,6 +97,8 @@ void help_all(FILE *out)
 	for (const struct command *c = commands; c->name; c++) {
 		char also[64] = "";
 
+		if (!c->group)
+			continue;
 		if (strcmp(group, c->group) != 0)
 			fprintf(out, "\n%s:\n", c->group);
 		group = c->group;

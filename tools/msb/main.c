@@ -19,6 +19,7 @@ const struct command commands[] = {
 
 	{"mount", NULL, NULL, "Looking into trees", "Show stages, images and builds as directories",
 	 run_mount},
+	{"fetch", NULL, NULL, NULL, NULL, run_fetch},
 	{"umount", NULL, "unmount", "Looking into trees", "Take such a mount away", run_umount},
 	{"debug", NULL, NULL, "Looking into trees", "Run a shell in a throw-away copy of a tree",
 	 run_debug},

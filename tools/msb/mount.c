@@ -86,8 +86,26 @@ static char *find_msbfs(void)
 	return strdup("msbfs");
 }
 
-/* "a,b" of all -o; NULL: no memory. */
-static char *join(const struct words *words)
+/* This program, for msbfs to fetch by what lazily pulled images left in registries; owned. NULL:
+ * somebody said which, or its name cannot be said among options, or it is not msb. */
+static char *find_self(const struct mount *mount)
+{
+	char self[PATH_MAX];
+	ssize_t length = readlink("/proc/self/exe", self, sizeof(self) - 1);
+
+	for (size_t i = 0; i < mount->options.count; i++)
+		if (strstr(mount->options.items[i], "fetch="))
+			return NULL;
+	if (length <= 0)
+		return NULL;
+	self[length] = '\0';
+	if (strpbrk(self, ",\\") || strcmp(strrchr(self, '/'), "/msb") != 0)
+		return NULL;
+	return strdup(self);
+}
+
+/* "a,b" of all -o, and msb's own path; NULL: no memory. */
+static char *join(const struct words *words, const char *self)
 {
 	char *text = NULL;
 	size_t size;
@@ -97,6 +115,8 @@ static char *join(const struct words *words)
 		return NULL;
 	for (size_t i = 0; i < words->count; i++)
 		fprintf(out, "%s%s", i ? "," : "", words->items[i]);
+	if (self)
+		fprintf(out, "%sfetch=%s", words->count ? "," : "", self);
 	if (fclose(out) == 0)
 		return text;
 	free(text);
@@ -125,7 +145,8 @@ static int become_msbfs(const char *root, const char *directory, const struct mo
 			struct msb_error *err)
 {
 	autofree char *program = find_msbfs();
-	autofree char *options = join(&mount->options);
+	autofree char *self = find_self(mount);
+	autofree char *options = join(&mount->options, self);
 	autowords words = {0};
 	int r = 0;
 

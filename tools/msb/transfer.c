@@ -12,7 +12,7 @@
 #include "formatted.h"
 #include "transfer_view.h"
 
-enum { KEY_PLATFORM = 0x100, KEY_COMPRESSION, KEY_LEVEL, KEY_FORCE, KEY_ACCEPTED };
+enum { KEY_PLATFORM = 0x100, KEY_COMPRESSION, KEY_LEVEL, KEY_FORCE, KEY_ACCEPTED, KEY_LAZY };
 
 struct transfer {
 	struct words operands;
@@ -69,6 +69,9 @@ static error_t parse_pull(int key, char *arg, struct argp_state *state)
 	case KEY_PLATFORM:
 		transfer->pull.platform = arg;
 		return 0;
+	case KEY_LAZY:
+		transfer->pull.lazy = MSB_LAZY_YES;
+		return 0;
 	case KEY_ACCEPTED:
 		return 0;
 	case ARGP_KEY_ARGS:
@@ -115,6 +118,11 @@ static int pull_one(struct session *session, struct transfer *transfer, const ch
 	options.name = name;
 	transfer_view_next(&transfer->view);
 	r = msb_image_pull(session->root, &options, tell_pull, transfer, &result, err);
+	if (r >= 0 && transfer->pull.lazy && result.fetched)
+		fprintf(stderr,
+			"msb: note: %zu of %zu layers had to be fetched whole: they have no "
+			"table of contents (eStargz or zstd:chunked)\n",
+			result.fetched, result.fetched + result.left);
 	if (r >= 0 && !transfer->quiet)
 		printf("Digest: %s\n", msb_digest_format(&result.digest, text));
 	*changed |= r >= 0 && result.changed;
@@ -186,6 +194,9 @@ int run_image_pull(struct session *session, int argc, char **argv)
 {
 	static const struct argp_option options[] = {
 		{"platform", KEY_PLATFORM, "OS/ARCH", 0, "The image for this platform"},
+		{"lazy", KEY_LAZY, NULL, 0,
+		 "Leave layers that allow it (eStargz, zstd:chunked) in the registry: a file's "
+		 "bytes come when it is first read"},
 		{"quiet", 'q', NULL, 0, "Print the name alone"},
 		{"all-tags", 'a', NULL, 0, "All tags of the repository"},
 		{"disable-content-trust", KEY_ACCEPTED, "BOOL", OPTION_HIDDEN | OPTION_ARG_OPTIONAL,
@@ -234,8 +245,12 @@ static error_t parse_push(int key, char *arg, struct argp_state *state)
 		return 0;
 	case KEY_COMPRESSION:
 		if (strcmp(arg, "gzip") != 0 && strcmp(arg, "zstd") != 0 &&
-		    strcmp(arg, "none") != 0 && strcmp(arg, "uncompressed") != 0)
-			argp_error(state, "--compression is gzip, zstd or none, not '%s'", arg);
+		    strcmp(arg, "none") != 0 && strcmp(arg, "uncompressed") != 0 &&
+		    strcmp(arg, "estargz") != 0 && strcmp(arg, "zstd:chunked") != 0)
+			argp_error(state,
+				   "--compression is gzip, zstd, estargz, zstd:chunked or none, "
+				   "not '%s'",
+				   arg);
 		transfer->push.compression = arg;
 		return 0;
 	case KEY_FORCE:
@@ -353,7 +368,8 @@ int run_image_push(struct session *session, int argc, char **argv)
 {
 	static const struct argp_option options[] = {
 		{"compression", KEY_COMPRESSION, "HOW", 0,
-		 "Of layers made here: gzip, zstd or none"},
+		 "Of layers made here: gzip, zstd or none. Of all layers: estargz or "
+		 "zstd:chunked, which can be pulled lazily"},
 		{"force-compression", KEY_FORCE, NULL, 0,
 		 "Compress so also what was fetched or sent before in another way"},
 		{"compression-level", KEY_LEVEL, "N", 0, "1 to 9 for gzip, 1 to 19 for zstd"},

@@ -57,6 +57,10 @@ typedef int (*store_root_fn)(void *context, const struct msb_digest *digest,
 int store_care_roots(struct store_care *care, enum store_roots which, int64_t since,
 		     store_root_fn each, void *context, struct msb_error *err);
 
+/* Of the image with this ID; all zero where there is none. */
+int store_care_image_tree(struct store_care *care, const struct msb_digest *id,
+			  struct msb_digest *ret, struct msb_error *err);
+
 /* --- What was reached -------------------------------------------------------------------- */
 
 /* Marks a blob as reached, at first with this grade; a tree object also waits to be followed.

@@ -127,16 +127,26 @@ struct layer_record {
 	bool has_blob;          /* came from outside: kept as it came */
 	struct msb_digest blob; /* then: its compressed form */
 	char media_type[96];
+	/* The tree is what a table of contents of this digest says (of an image that was pulled
+	 * lazily), and the diff ID is the image's word alone: good for this image, for no other. */
+	bool has_toc;
+	struct msb_digest toc;
 };
 int store_layer_set(struct store_writer *writer, const struct layer_record *layer,
 		    struct msb_error *err);
+/* Never one that has a toc. */
 int store_layer_find(struct store_writer *writer, const struct msb_digest *parent,
 		     const struct msb_digest *tree, struct layer_record *ret,
 		     struct msb_error *err);
 /* The newest record with this diff ID on this parent tree; for loading an image whose layers are
- * here already. -ENOENT without a message. */
+ * here already. toc NULL: one that has none; else one that has none or this one. -ENOENT without a
+ * message. */
 int store_layer_find_diff(struct store_writer *writer, const struct msb_digest *parent,
-			  const struct msb_digest *diff_id, struct layer_record *ret,
+			  const struct msb_digest *diff_id, const struct msb_digest *toc,
+			  struct layer_record *ret, struct msb_error *err);
+/* All of them, the newest first, `most` at most. The count, or a negative code. */
+int store_layer_list_diff(struct store_writer *writer, const struct msb_digest *parent,
+			  const struct msb_digest *diff_id, struct layer_record *ret, size_t most,
 			  struct msb_error *err);
 
 /* The stat cache of build contexts: a file that looks the same has the same content. */

@@ -1,0 +1,639 @@
+/*
+ * Files and layers out of registries into the store, when somebody wants them. What is wanted next
+ * most often lies behind it: small files come together.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include "io.h"
+#include "lazy.h"
+#include "range.h"
+#include "reference.h"
+
+/* Compressed bytes that a request brings besides what was asked for; more while they are asked for
+ * in their order. */
+#define WINDOW_FIRST ((uint64_t)256 * 1024)
+#define WINDOW_MOST  ((uint64_t)8 * 1024 * 1024)
+/* So much that nobody wants may lie between two files of a request. */
+#define GAP_MOST ((uint64_t)32 * 1024)
+/* Files of a request, and bytes that they may unpack to. */
+#define BATCH         512
+#define UNPACKED_MOST ((uint64_t)64 * 1024 * 1024)
+/* Who reads waits: trying again is for short interruptions only. */
+#define RETRIES 2
+/* A registry that failed is not asked again for so long: its next readers would wait as long. */
+#define REST_NS ((int64_t)5 * 1000000000)
+
+/* A repository at a registry, or at a mirror of that. */
+struct source {
+	struct source *next;
+	char *place;           /* "docker.io/library/node"; owned */
+	char *address;         /* of the mirror; NULL: the registry itself; owned */
+	pthread_mutex_t lock;  /* guards all below */
+	struct remote *remote; /* owned; NULL: not spoken to yet */
+	int64_t failed_ns;     /* 0: not lately */
+	struct msb_error error;
+};
+
+/* What a thread is fetching. */
+struct flight {
+	struct flight *next;
+	const struct msb_digest *wanted;
+	const struct store_remote *files; /* that come along; borrowed */
+	size_t count;
+};
+
+struct lazy_fetcher {
+	struct msb_store *store;
+	struct store_writer *lent; /* NULL: own is opened when needed */
+	pthread_mutex_t lock;      /* guards all below */
+	pthread_cond_t landed;
+	struct flight *flights;
+	struct store_writer *own; /* while there are users */
+	unsigned users;
+	bool ready; /* settings and http are there */
+	struct registries settings;
+	struct http *http;
+	struct source *sources; /* owned */
+	/* Where the last request ended. */
+	struct msb_digest last_layer;
+	uint64_t last_stop, window;
+};
+
+int lazy_fetcher_new(struct msb_store *store, struct store_writer *writer,
+		     struct lazy_fetcher **ret, struct msb_error *err)
+{
+	struct lazy_fetcher *fetcher = calloc(1, sizeof(*fetcher));
+
+	if (!fetcher)
+		return msb_error_memory(err);
+	fetcher->store = store;
+	fetcher->lent = writer;
+	pthread_mutex_init(&fetcher->lock, NULL);
+	pthread_cond_init(&fetcher->landed, NULL);
+	*ret = fetcher;
+	return 0;
+}
+
+void lazy_fetcher_free(void *context)
+{
+	struct lazy_fetcher *fetcher = context;
+
+	if (!fetcher)
+		return;
+	while (fetcher->sources) {
+		struct source *source = fetcher->sources;
+
+		fetcher->sources = source->next;
+		remote_close(source->remote);
+		pthread_mutex_destroy(&source->lock);
+		free(source->place);
+		free(source->address);
+		free(source);
+	}
+	http_free(fetcher->http);
+	registries_done(&fetcher->settings);
+	pthread_cond_destroy(&fetcher->landed);
+	pthread_mutex_destroy(&fetcher->lock);
+	free(fetcher);
+}
+
+/* --- The writer. While it is open no collection can begin, so that one of our own is not kept. ---
+ */
+
+static int take_writer(struct lazy_fetcher *fetcher, struct store_writer **ret,
+		       struct msb_error *err)
+{
+	int r = 0;
+
+	pthread_mutex_lock(&fetcher->lock);
+	if (!fetcher->lent && fetcher->users == 0)
+		r = store_writer_open(fetcher->store, &fetcher->own, err);
+	if (r >= 0) {
+		fetcher->users++;
+		*ret = fetcher->lent ? fetcher->lent : fetcher->own;
+	}
+	pthread_mutex_unlock(&fetcher->lock);
+	return r;
+}
+
+static void give_writer(struct lazy_fetcher *fetcher)
+{
+	pthread_mutex_lock(&fetcher->lock);
+	if (--fetcher->users == 0) {
+		store_writer_close(fetcher->own);
+		fetcher->own = NULL;
+	}
+	pthread_mutex_unlock(&fetcher->lock);
+}
+
+/* Others wait for it too, in other processes. Within a transaction of the caller's it becomes
+ * visible with that. */
+static int commit(struct store_writer *writer, struct msb_error *err)
+{
+	int r = store_begin(writer, err);
+
+	if (r == -EDEADLK)
+		return 0;
+	return r < 0 ? r : store_commit(writer, err);
+}
+
+/* --- Sources --- */
+
+/* With the lock held, as the next one. */
+static int get_ready(struct lazy_fetcher *fetcher, struct msb_error *err)
+{
+	int r = 0;
+
+	if (fetcher->ready)
+		return 0;
+	r = registries_read(&fetcher->settings, err);
+	if (r < 0)
+		return r;
+	if (fetcher->settings.retries > RETRIES)
+		fetcher->settings.retries = RETRIES;
+	r = http_new(fetcher->settings.timeout, &fetcher->http, err);
+	if (r < 0)
+		registries_done(&fetcher->settings);
+	else
+		fetcher->ready = true;
+	return r;
+}
+
+static int add_source(struct lazy_fetcher *fetcher, const char *place, const char *address,
+		      struct source **ret, struct msb_error *err)
+{
+	struct source **end = &fetcher->sources, *source;
+
+	for (; *end; end = &(*end)->next) {
+		const char *other = (*end)->address;
+
+		if (strcmp((*end)->place, place) == 0 &&
+		    (address && other ? strcmp(address, other) == 0 : address == other)) {
+			*ret = *end;
+			return 0;
+		}
+	}
+	source = calloc(1, sizeof(*source));
+	if (!source)
+		return msb_error_memory(err);
+	pthread_mutex_init(&source->lock, NULL);
+	*end = source;
+	source->place = strdup(place);
+	source->address = address ? strdup(address) : NULL;
+	if (!source->place || (address && !source->address))
+		return msb_error_memory(err);
+	*ret = source;
+	return 0;
+}
+
+/* The registry's mirrors come first, as in a pull. index: 0, 1, 2…; *ret NULL: there are no more.
+ */
+static int nth_source(struct lazy_fetcher *fetcher, const char *place, size_t index,
+		      struct source **ret, struct msb_error *err)
+{
+	size_t length = strcspn(place, "/");
+	const char *address = NULL;
+	int r;
+
+	pthread_mutex_lock(&fetcher->lock);
+	r = get_ready(fetcher, err);
+	for (size_t i = 0; r >= 0 && i < fetcher->settings.mirrors.count && !address; i++) {
+		const char *mirror = fetcher->settings.mirrors.items[i];
+
+		if (strncmp(mirror, place, length) == 0 && mirror[length] == '=' && index-- == 0)
+			address = mirror + length + 1;
+	}
+	*ret = NULL;
+	if (r >= 0 && (address || index == 0))
+		r = add_source(fetcher, place, address, ret, err);
+	pthread_mutex_unlock(&fetcher->lock);
+	return r;
+}
+
+static void note_result(struct source *source, int r, const struct msb_error *err)
+{
+	bool unreachable = r == -ECONNREFUSED || r == -ETIMEDOUT || r == -ECONNRESET ||
+			   r == -EHOSTUNREACH || r == -EIO || r == -EBUSY;
+
+	pthread_mutex_lock(&source->lock);
+	source->failed_ns = unreachable ? remote_clock() : 0;
+	if (unreachable)
+		source->error = *err;
+	pthread_mutex_unlock(&source->lock);
+}
+
+/* With the source's lock held. */
+static int say_hello(struct lazy_fetcher *fetcher, struct source *source, struct msb_error *err)
+{
+	const char *slash = strchr(source->place, '/');
+	autofree char *domain =
+		slash ? strndup(source->place, (size_t)(slash - source->place)) : NULL;
+
+	if (!domain)
+		return msb_error_say(err, EBADMSG, "'%s' is no repository", source->place);
+	return remote_open(fetcher->http, &fetcher->settings, domain, slash + 1, source->address,
+			   &source->remote, err);
+}
+
+static int open_source(struct lazy_fetcher *fetcher, struct source *source, struct msb_error *err)
+{
+	int r = 0;
+
+	pthread_mutex_lock(&source->lock);
+	if (source->failed_ns && remote_clock() - source->failed_ns < REST_NS) {
+		r = source->error.code;
+		*err = source->error;
+	} else if (!source->remote) {
+		r = say_hello(fetcher, source, err);
+		source->failed_ns = r < 0 ? remote_clock() : 0;
+		source->error = *err;
+	}
+	pthread_mutex_unlock(&source->lock);
+	return r;
+}
+
+/* --- One request --- */
+
+struct request {
+	struct lazy_fetcher *fetcher;
+	struct store_writer *writer;
+	struct store_remote *files; /* what it brings; owned. The first is what is wanted */
+	size_t count;
+	uint64_t start, stop; /* of the layer */
+	uint8_t *bytes;       /* owned: allocated, or mapped where fd is a file */
+	int fd;
+	uint64_t at;
+};
+
+static void request_done(struct request *request)
+{
+	if (request->fd >= 0) {
+		if (request->bytes)
+			munmap(request->bytes, (size_t)(request->stop - request->start));
+		close(request->fd);
+	} else {
+		free(request->bytes);
+	}
+	store_remotes_free(request->files, request->count);
+}
+
+static int take_bytes(void *context, const void *bytes, size_t size, struct msb_error *err)
+{
+	struct request *request = context;
+	int r = 0;
+
+	if (request->fd >= 0)
+		r = io_pwrite(request->fd, bytes, size, request->at);
+	else
+		memcpy(request->bytes + request->at, bytes, size);
+	if (r < 0)
+		return msb_error_set(err, r, "write to '%s'",
+				     store_writer_scratch_path(request->writer));
+	request->at += size;
+	return 0;
+}
+
+/* Memory for most, a file for what is large. */
+static int make_room(struct request *request, struct msb_error *err)
+{
+	uint64_t size = request->stop - request->start;
+
+	request->at = 0;
+	if (request->bytes || request->fd >= 0)
+		return 0; /* a second try */
+	if (size <= 2 * WINDOW_MOST) {
+		request->bytes = malloc((size_t)size);
+		return request->bytes ? 0 : msb_error_memory(err);
+	}
+	request->fd = openat(store_writer_scratch(request->writer), ".",
+			     O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+	return request->fd < 0 ? msb_error_set(err, errno, "make a temporary file in '%s'",
+					       store_writer_scratch_path(request->writer))
+			       : 0;
+}
+
+static int map_file(struct request *request, struct msb_error *err)
+{
+	void *at;
+
+	if (request->fd < 0 || request->bytes)
+		return 0;
+	at = mmap(NULL, (size_t)(request->stop - request->start), PROT_READ, MAP_SHARED,
+		  request->fd, 0);
+	if (at == MAP_FAILED)
+		return msb_error_set(err, errno, "read what was fetched");
+	request->bytes = at;
+	return 0;
+}
+
+struct unpacking {
+	struct store_stream *stream;
+	struct msb_hasher *hasher;
+};
+
+static int take_unpacked(void *context, const void *bytes, size_t size, struct msb_error *err)
+{
+	struct unpacking *unpacking = context;
+
+	msb_hasher_update(unpacking->hasher, bytes, size);
+	return store_stream_write(unpacking->stream, bytes, size, err);
+}
+
+static int unpack_part(const struct request *request, const struct store_part *part,
+		       struct unpacking *unpacking, struct msb_error *err)
+{
+	struct memory_source memory = {
+		.bytes = (const char *)request->bytes + (part->start - request->start),
+		.size = (size_t)(part->stop - part->start),
+	};
+	const struct layer_source source = memory_source(&memory);
+	const struct layer_sink sink = {take_unpacked, unpacking};
+	struct msb_digest digest;
+	int r = layer_read_part(&source, part->skip, part->size, &sink, err);
+
+	msb_hasher_finish(unpacking->hasher, &digest);
+	if (r >= 0 && !msb_digest_equal(&digest, &part->digest))
+		r = msb_error_say(err, EBADMSG, "what came is not what the layer announces");
+	return r;
+}
+
+/* The pieces make up the file, whose own digest has the last word. */
+static int unpack_file(const struct request *request, const struct store_remote *file,
+		       struct msb_error *err)
+{
+	AUTO(msb_hasher_freep) struct msb_hasher *hasher = msb_hasher_new();
+	struct unpacking unpacking = {.hasher = hasher};
+	struct msb_digest digest;
+	int r = hasher ? store_stream_begin(request->writer, file->size, &unpacking.stream, err)
+		       : msb_error_memory(err);
+
+	if (r < 0)
+		return r;
+	for (size_t i = 0; r >= 0 && i < file->part_count; i++)
+		r = unpack_part(request, &file->parts[i], &unpacking, err);
+	if (r < 0) {
+		store_stream_abandon(unpacking.stream);
+		return r;
+	}
+	r = store_stream_finish(unpacking.stream, &digest, err);
+	if (r >= 0 && !msb_digest_equal(&digest, &file->digest))
+		r = msb_error_say(err, EBADMSG, "what came is not what the layer announces");
+	return r;
+}
+
+static int take_whole(void *context, const void *bytes, size_t size, struct msb_error *err)
+{
+	return store_stream_write(context, bytes, size, err);
+}
+
+/* A whole layer goes to the store as it comes. */
+static int get_layer(struct request *request, struct remote *remote, struct msb_error *err)
+{
+	const struct store_remote *layer = &request->files[0];
+	struct store_stream *stream;
+	struct msb_digest digest;
+	int r = store_stream_begin(request->writer, layer->size, &stream, err);
+	const struct layer_sink sink = {take_whole, stream};
+
+	if (r < 0)
+		return r;
+	r = range_get(remote, &layer->layer, 0, layer->size, &sink, err);
+	if (r < 0) {
+		store_stream_abandon(stream);
+		return r;
+	}
+	r = store_stream_finish(stream, &digest, err);
+	if (r >= 0 && !msb_digest_equal(&digest, &layer->digest))
+		r = msb_error_say(err, EBADMSG, "what came is not what was announced");
+	return r;
+}
+
+static int get_files(struct request *request, struct remote *remote, struct msb_error *err)
+{
+	const struct layer_sink sink = {take_bytes, request};
+	int r = make_room(request, err);
+
+	if (r >= 0)
+		r = range_get(remote, &request->files[0].layer, request->start, request->stop,
+			      &sink, err);
+	if (r >= 0)
+		r = map_file(request, err);
+	if (r >= 0)
+		r = unpack_file(request, &request->files[0], err);
+	/* What came along and is wrong is said when somebody wants it. */
+	for (size_t i = 1; r >= 0 && i < request->count; i++)
+		unpack_file(request, &request->files[i], NULL);
+	return r;
+}
+
+static int get(struct request *request, struct source *source, struct msb_error *err)
+{
+	const struct store_remote *wanted = &request->files[0];
+	bool whole = msb_digest_equal(&wanted->digest, &wanted->layer);
+	int r = whole ? get_layer(request, source->remote, err)
+		      : get_files(request, source->remote, err);
+
+	return r < 0 ? r : commit(request->writer, err);
+}
+
+/* --- What it brings --- */
+
+/* With the lock held. */
+static bool is_flying(const struct lazy_fetcher *fetcher, const struct msb_digest *digest)
+{
+	for (const struct flight *flight = fetcher->flights; flight; flight = flight->next) {
+		if (msb_digest_equal(flight->wanted, digest))
+			return true;
+		for (size_t i = 0; i < flight->count; i++)
+			if (msb_digest_equal(&flight->files[i].digest, digest))
+				return true;
+	}
+	return false;
+}
+
+/* With the lock held: how much this request may bring. */
+static uint64_t window_for(struct lazy_fetcher *fetcher, const struct msb_digest *layer,
+			   uint64_t start)
+{
+	bool in_order = msb_digest_equal(layer, &fetcher->last_layer) &&
+			start >= fetcher->last_stop && start - fetcher->last_stop <= GAP_MOST;
+
+	if (in_order && fetcher->window < WINDOW_MOST)
+		fetcher->window *= 2;
+	else if (!in_order)
+		fetcher->window = WINDOW_FIRST;
+	return fetcher->window;
+}
+
+/* With the lock held: takes those of the neighbours that are worth it. */
+static int choose(struct lazy_fetcher *fetcher, struct request *request,
+		  struct store_remote *neighbours, size_t count)
+{
+	const struct msb_digest layer = request->files[0].layer;
+	uint64_t window = window_for(fetcher, &layer, request->start), unpacked = 0;
+	struct store_remote *files = reallocarray(request->files, count + 1, sizeof(*files));
+
+	if (!files)
+		return -ENOMEM;
+	request->files = files;
+	for (size_t i = 0; i < count; i++) {
+		uint64_t start, stop;
+
+		store_remote_range(&neighbours[i], &start, &stop);
+		if (start > request->stop + GAP_MOST || start - request->start >= window)
+			break;
+		if (stop - request->start > 2 * WINDOW_MOST ||
+		    neighbours[i].size > UNPACKED_MOST - unpacked ||
+		    msb_digest_equal(&neighbours[i].digest, &files[0].digest) ||
+		    is_flying(fetcher, &neighbours[i].digest))
+			continue;
+		if (stop > request->stop)
+			request->stop = stop;
+		unpacked += neighbours[i].size;
+		files[request->count++] = neighbours[i];
+		neighbours[i].parts = NULL; /* taken */
+	}
+	fetcher->last_layer = layer;
+	fetcher->last_stop = request->stop;
+	return 0;
+}
+
+static int plan(struct lazy_fetcher *fetcher, struct request *request, struct flight *flight,
+		struct msb_error *err)
+{
+	const struct store_remote *wanted = &request->files[0];
+	struct store_remote *neighbours = NULL;
+	size_t count = 0;
+	int r = 0;
+
+	store_remote_range(wanted, &request->start, &request->stop);
+	if (!msb_digest_equal(&wanted->digest, &wanted->layer))
+		r = store_remote_behind(fetcher->store, &wanted->layer, request->start, BATCH,
+					&neighbours, &count, err);
+	pthread_mutex_lock(&fetcher->lock);
+	if (r >= 0 && count > 0 && choose(fetcher, request, neighbours, count) < 0)
+		r = msb_error_memory(err);
+	flight->files = request->files;
+	flight->count = request->count;
+	pthread_mutex_unlock(&fetcher->lock);
+	store_remotes_free(neighbours, count);
+	return r;
+}
+
+/* 1: there is no such source. */
+static int get_from(struct lazy_fetcher *fetcher, const char *place, size_t index,
+		    struct request *request, struct msb_error *err)
+{
+	struct source *source;
+	struct msb_error why = {0};
+	int r = nth_source(fetcher, place, index, &source, &why);
+
+	if (r >= 0 && !source)
+		return 1;
+	if (r >= 0)
+		r = open_source(fetcher, source, &why);
+	if (r >= 0) {
+		r = get(request, source, &why);
+		note_result(source, r, &why);
+	}
+	return r < 0 ? msb_error_say(err, r, "%s: %s", place, why.text) : 0;
+}
+
+/* From wherever the layer was seen. */
+static int get_somewhere(struct lazy_fetcher *fetcher, struct request *request,
+			 struct msb_error *err)
+{
+	autostrlist places = {0};
+	char text[MSB_DIGEST_TEXT];
+	int r = store_origin_list(fetcher->store, &request->files[0].layer, &places, err);
+
+	if (r < 0)
+		return r;
+	r = msb_error_say(err, EIO, "nobody knows where layer %s is",
+			  msb_digest_format(&request->files[0].layer, text));
+	for (size_t i = 0; r < 0 && r != -ENOMEM && i < places.count; i++) {
+		for (size_t index = 0; r < 0; index++) {
+			int tried = get_from(fetcher, places.items[i], index, request, err);
+
+			if (tried == 1)
+				break;
+			r = tried;
+		}
+	}
+	return r;
+}
+
+static int fetch_one(struct lazy_fetcher *fetcher, struct store_remote *file, struct flight *flight,
+		     struct msb_error *err)
+{
+	AUTO(request_done) struct request request = {.fetcher = fetcher, .fd = -1};
+	int r;
+
+	request.files = malloc(sizeof(*request.files));
+	if (!request.files)
+		return msb_error_memory(err);
+	request.files[0] = *file;
+	request.count = 1;
+	file->parts = NULL; /* taken */
+	r = take_writer(fetcher, &request.writer, err);
+	if (r < 0)
+		return r;
+	r = plan(fetcher, &request, flight, err);
+	if (r >= 0)
+		r = get_somewhere(fetcher, &request, err);
+	pthread_mutex_lock(&fetcher->lock);
+	flight->files = NULL;
+	flight->count = 0;
+	pthread_mutex_unlock(&fetcher->lock);
+	give_writer(fetcher);
+	return r;
+}
+
+static int fetch(struct lazy_fetcher *fetcher, const struct msb_digest *digest,
+		 struct flight *flight, struct msb_error *err)
+{
+	struct store_remote *files = NULL;
+	char text[MSB_DIGEST_TEXT];
+	size_t count = 0;
+	int r = msb_store_has(fetcher->store, digest, NULL, err);
+
+	if (r < 0 || r == MSB_HERE)
+		return r < 0 ? r : 0;
+	r = store_remote_find(fetcher->store, digest, &files, &count, err);
+	if (r < 0)
+		return r;
+	r = msb_error_say(err, EIO, "nobody knows where blob %s is",
+			  msb_digest_format(digest, text));
+	for (size_t i = 0; r < 0 && r != -ENOMEM && i < count; i++)
+		r = fetch_one(fetcher, &files[i], flight, err);
+	store_remotes_free(files, count);
+	/* It is known; that a registry has lost it is another matter. */
+	return r == -ENOENT ? -EIO : r;
+}
+
+/* One of several threads that want a blob fetches it, and the others wait for that. */
+int lazy_fetch(void *context, const struct msb_digest *digest, struct msb_error *err)
+{
+	struct lazy_fetcher *fetcher = context;
+	struct flight flight = {.wanted = digest}, **at = &fetcher->flights;
+	int r;
+
+	pthread_mutex_lock(&fetcher->lock);
+	while (is_flying(fetcher, digest))
+		pthread_cond_wait(&fetcher->landed, &fetcher->lock);
+	flight.next = fetcher->flights;
+	fetcher->flights = &flight;
+	pthread_mutex_unlock(&fetcher->lock);
+	r = fetch(fetcher, digest, &flight, err);
+	pthread_mutex_lock(&fetcher->lock);
+	while (*at != &flight)
+		at = &(*at)->next;
+	*at = flight.next;
+	pthread_cond_broadcast(&fetcher->landed);
+	pthread_mutex_unlock(&fetcher->lock);
+	return r;
+}
