@@ -79,8 +79,7 @@ static int read_secret(const struct secret *secret, struct buffer *ret, struct m
 				    ret, err);
 	value = getenv(variable);
 	if (!value)
-		return msb_error_say(err, ENOENT, "secret '%s': the variable %s is not set",
-				     secret->id, variable);
+		return msb_error_say(err, ENOENT, "the variable %s is not set", variable);
 	buffer_string(ret, value);
 	return buffer_ok(ret) ? 0 : msb_error_memory(err);
 }

@@ -414,22 +414,3 @@ int msb_records_tree_number(struct msb_store *store, const struct msb_digest *tr
 	*ret = (uint32_t)query_int(&query);
 	return 0;
 }
-
-int msb_records_numbered_tree(struct msb_store *store, uint32_t number, struct msb_digest *ret,
-			      struct msb_error *err)
-{
-	autoreader *connection = NULL;
-	int r = store_reader(store, &connection, err);
-
-	if (r < 0)
-		return r;
-	autoquery query = query_on(connection, "SELECT digest FROM tree WHERE number = ?");
-	query_bind_int(&query, number);
-	r = query_step(&query, err);
-	if (r < 0)
-		return r;
-	if (r == 0)
-		return msb_error_say(err, ENOENT, "there is no tree %u", number);
-	query_digest(&query, ret);
-	return query_check(&query, err);
-}

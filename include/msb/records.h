@@ -119,10 +119,8 @@ void msb_origins_free(struct msb_origin *origins, size_t count);
 int msb_records_changed(struct msb_store *store, int64_t *ret_ns, struct msb_error *err);
 
 /* A small number that stands for this tree in this store for good: the first tree ever committed
- * is 1. -ENOENT for a tree that no record ever named. And back. */
+ * is 1. -ENOENT for a tree that no record ever named. */
 int msb_records_tree_number(struct msb_store *store, const struct msb_digest *tree, uint32_t *ret,
 			    struct msb_error *err);
-int msb_records_numbered_tree(struct msb_store *store, uint32_t number, struct msb_digest *ret,
-			      struct msb_error *err);
 
 #endif
