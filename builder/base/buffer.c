@@ -119,6 +119,13 @@ void buffer_done(struct buffer *buffer)
 	*buffer = (struct buffer){0};
 }
 
+void buffer_forget(struct buffer *buffer)
+{
+	if (buffer->bytes)
+		explicit_bzero(buffer->bytes, buffer->capacity);
+	buffer_done(buffer);
+}
+
 char *buffer_format(const char *format, ...)
 {
 	char *text;

@@ -40,10 +40,13 @@ static inline bool buffer_ok(const struct buffer *buffer)
  * again. NULL when memory ran out at any time since the last release. */
 char *buffer_text(struct buffer *buffer);
 void buffer_done(struct buffer *buffer);
+/* The same for a secret, which stays nowhere in memory that is free. */
+void buffer_forget(struct buffer *buffer);
 
 /* As asprintf, but NULL when memory runs out, so that it may meet an automatic free. Owned. */
 char *buffer_format(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 #define autobuffer __attribute__((cleanup(buffer_done))) struct buffer
+#define autosecret __attribute__((cleanup(buffer_forget))) struct buffer
 
 #endif

@@ -283,7 +283,7 @@ static int attach_secret(struct command_mounts *mounts, struct command_root *roo
 			 const char *const *secrets, size_t index, const struct run_mount *mount,
 			 struct msb_error *err)
 {
-	autobuffer secret = {0};
+	autosecret secret = {0};
 	int r = secret_find(secrets, mount->id, &secret, err);
 
 	if (r == -ENOENT && !mount->required)
@@ -291,7 +291,7 @@ static int attach_secret(struct command_mounts *mounts, struct command_root *roo
 	if (r < 0)
 		return r;
 	if (mount->env) {
-		autobuffer text = {0};
+		autosecret text = {0};
 
 		buffer_append(&text, secret.bytes, secret.size);
 		buffer_u8(&text, '\0');

@@ -57,7 +57,7 @@ static int write_header(const char *name, enum scheme scheme, const char *text, 
 static int try_secret(const struct lent *lent, const char *name, enum scheme scheme, char **ret,
 		      struct msb_error *err)
 {
-	autobuffer secret = {0};
+	autosecret secret = {0};
 	int r = name ? secret_find(lent->secrets, name, &secret, err) : msb_error_memory(err);
 
 	if (r == -ENOENT)
@@ -65,7 +65,6 @@ static int try_secret(const struct lent *lent, const char *name, enum scheme sch
 	if (r >= 0)
 		r = write_header(name, scheme, secret.bytes ? (const char *)secret.bytes : "",
 				 secret.size, ret, err);
-	explicit_bzero(secret.bytes, secret.size);
 	return r < 0 ? r : 1;
 }
 

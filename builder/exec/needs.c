@@ -21,10 +21,9 @@ static int check_image(struct build *build, const struct plan_stage *stage,
 static int check_secret(const struct build *build, const struct run_mount *mount,
 			struct msb_error *err)
 {
-	autobuffer secret = {0};
+	autosecret secret = {0};
 	int r = secret_find(build->options->secrets, mount->id, &secret, err);
 
-	explicit_bzero(secret.bytes, secret.size);
 	return r == -ENOENT && !mount->required ? 0 : r;
 }
 

@@ -88,15 +88,13 @@ static int take_answer(const struct buffer *answer, struct credentials *ret, str
 
 int helper_get(const char *name, const char *server, struct credentials *ret, struct msb_error *err)
 {
-	autobuffer answer = {0};
+	autosecret answer = {0};
 	int status;
 	int r = run(name, "get", server, &status, &answer, err);
 
 	/* "credentials not found in native keychain" has no code of its own. */
 	if (r >= 0 && status == 0)
 		r = take_answer(&answer, ret, err);
-	if (answer.bytes)
-		explicit_bzero(answer.bytes, answer.size);
 	return r < 0 ? msb_error_prefix(err, r, "credential helper '%s'", name) : 0;
 }
 

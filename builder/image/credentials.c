@@ -66,7 +66,7 @@ static int list_files(struct strlist *ret, struct msb_error *err)
 /* NULL in *ret: there is no such file, or it is empty. */
 static int read_file(const char *path, json_t **ret, struct msb_error *err)
 {
-	autobuffer text = {0};
+	autosecret text = {0};
 	json_t *json = NULL;
 	int r = io_read_file(AT_FDCWD, path, FILE_MAX, &text, err);
 
@@ -76,7 +76,6 @@ static int read_file(const char *path, json_t **ret, struct msb_error *err)
 	if (r < 0)
 		return r;
 	json = json_loadb((const char *)text.bytes, text.size, 0, NULL);
-	explicit_bzero(text.bytes, text.size);
 	if (!json_is_object(json)) {
 		json_decref(json);
 		return msb_error_say(err, EBADMSG, "'%s' is no JSON object", path);
