@@ -237,19 +237,27 @@ int reference_normalize(const char *text, char **ret, struct msb_error *err)
 	return 0;
 }
 
+/* True where the short name would be taken for something else. */
+static bool misleads(const char *familiar)
+{
+	const char *slash = strchr(familiar, '/');
+
+	return slash ? names_domain(familiar, (size_t)(slash - familiar))
+		     : is_id(familiar, strcspn(familiar, ":@"));
+}
+
 char *reference_familiar(const char *normalized)
 {
 	static const char domain[] = DEFAULT_DOMAIN "/", official[] = OFFICIAL;
+	const char *familiar = normalized;
 
 	if (strncmp(normalized, domain, strlen(domain)) == 0) {
-		const char *path = normalized + strlen(domain);
-
-		normalized = path;
-		if (strncmp(path, official, strlen(official)) == 0 &&
-		    !strchr(path + strlen(official), '/'))
-			normalized = path + strlen(official);
+		familiar += strlen(domain);
+		if (strncmp(familiar, official, strlen(official)) == 0 &&
+		    !strchr(familiar + strlen(official), '/'))
+			familiar += strlen(official);
 	}
-	return strdup(normalized);
+	return strdup(misleads(familiar) ? normalized : familiar);
 }
 
 int reference_split(const char *normalized, char **ret_repository, char **ret_tag,

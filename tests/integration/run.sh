@@ -23,10 +23,16 @@ trap 'rm -rf "$logs"' EXIT
 # A daemon has nobody to read its standard error: what a sanitizer finds goes to a file.
 export ASAN_OPTIONS=log_path=$logs/sanitizer:exitcode=99
 export UBSAN_OPTIONS=log_path=$logs/sanitizer:print_stacktrace=1:halt_on_error=1
+export TSAN_OPTIONS=log_path=$logs/sanitizer:exitcode=99
 
 if [[ ! -x $build/tools/msb/msb ]]; then
     echo "run.sh: no $build/tools/msb/msb: build first (ninja -C $build)" >&2
     exit 2
+fi
+
+# How much more memory a daemon may take that is instrumented: freed memory is kept for a while.
+if [[ $(ldd "$build/fs/msbfs") == *lib[at]san* ]]; then
+    export MSB_STRAIN_FACTOR=${MSB_STRAIN_FACTOR:-10}
 fi
 
 # selected NAME: true when all are wanted or this one is.

@@ -25,6 +25,13 @@ static void references_are_normalized_as_docker_does(void **state)
 		{"[::1]:5000/x", "[::1]:5000/x:latest", "[::1]:5000/x:latest"},
 		{"Upper/x", "Upper/x:latest", "Upper/x:latest"},
 		{"a__b/c-d--e.f_g", "docker.io/a__b/c-d--e.f_g:latest", "a__b/c-d--e.f_g:latest"},
+		{"index.docker.io/b.io/x:1", "docker.io/b.io/x:1", "docker.io/b.io/x:1"},
+		{"docker.io/library/"
+		 "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef",
+		 "docker.io/library/"
+		 "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef:latest",
+		 "docker.io/library/"
+		 "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef:latest"},
 		{"node@sha256:"
 		 "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef",
 		 "docker.io/library/node@sha256:"
