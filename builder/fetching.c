@@ -111,8 +111,7 @@ static int serve(struct server *server, struct msb_error *err)
 			return msb_error_memory(err);
 		question->server = server;
 		do
-			n = recv(server->socket, &question->packet, sizeof(question->packet) - 1,
-				 0);
+			n = recv(server->socket, &question->packet, PACKET_HEAD + TEXT_MAX - 1, 0);
 		while (n < 0 && errno == EINTR);
 		if (n == 0)
 			return 0;

@@ -25,6 +25,10 @@ struct packet {
 };
 #define PACKET_HEAD (sizeof(uint64_t) + sizeof(int32_t))
 
+/* What may be read of one: a byte less than there is room for, so that its text ends. Not the size
+ * of the struct, which has padding behind. */
+#define PACKET_MAX (PACKET_HEAD + TEXT_MAX - 1)
+
 /* Somebody who waits. */
 struct question {
 	struct question *next;
@@ -105,19 +109,27 @@ static void answer_all(struct fetch *fetch)
 	pthread_cond_broadcast(&fetch->changed);
 }
 
+static void end_helper(const struct fetch *fetch)
+{
+	int status;
+
+	kill(fetch->pid, SIGKILL);
+	process_wait(fetch->pid, &status, NULL);
+}
+
 static void *listen_for_answers(void *context)
 {
 	struct fetch *fetch = context;
 	struct packet packet;
 	ssize_t n;
-	int status, from;
+	int from;
 
 	pthread_mutex_lock(&fetch->lock);
 	from = fetch->socket;
 	pthread_mutex_unlock(&fetch->lock);
 	for (;;) {
 		memset(&packet, 0, sizeof(packet));
-		n = recv(from, &packet, sizeof(packet) - 1, 0);
+		n = recv(from, &packet, PACKET_MAX, 0);
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n < (ssize_t)PACKET_HEAD)
@@ -131,8 +143,7 @@ static void *listen_for_answers(void *context)
 	answer_all(fetch);
 	pthread_mutex_unlock(&fetch->lock);
 	/* Whoever does not listen any more is of no use. */
-	kill(fetch->pid, SIGKILL);
-	process_wait(fetch->pid, &status, NULL);
+	end_helper(fetch);
 	return NULL;
 }
 
@@ -174,6 +185,7 @@ static int start(struct fetch *fetch, struct msb_error *err)
 	if (r == 0)
 		return 0;
 	close(steal_fd(&fetch->socket));
+	end_helper(fetch);
 	return msb_error_set(err, r, "start a thread");
 }
 

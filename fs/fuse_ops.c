@@ -88,7 +88,7 @@ static void answer_lookup(fuse_req_t request, int r, const struct core_node *nod
 
 static void lookup_waiting(struct waits *waits, const struct waiting *waiting)
 {
-	struct core *core = core_of(waiting->request);
+	struct core *core = waiting->core;
 	struct core_node node;
 	bool lasts;
 	int r = core_lookup(core, waiting->id, waiting->name, &node, &lasts);
@@ -101,10 +101,12 @@ static void lookup_waiting(struct waits *waits, const struct waiting *waiting)
 
 static void on_lookup(fuse_req_t request, fuse_ino_t parent, const char *name)
 {
-	const struct waiting waiting = {.request = request, .id = parent, .name = name};
+	struct core *core = core_of(request);
+	const struct waiting waiting = {
+		.request = request, .core = core, .id = parent, .name = name};
 	struct core_node node;
 	bool lasts;
-	int r = core_lookup(core_of(request), parent, name, &node, &lasts);
+	int r = core_lookup(core, parent, name, &node, &lasts);
 
 	if (r != -EREMOTE || !wait_for(&waiting, lookup_waiting))
 		answer_lookup(request, r, &node, lasts);
@@ -187,7 +189,7 @@ static void read_waiting(struct waits *waits, const struct waiting *waiting)
 	ssize_t n = -ENOMEM;
 
 	if (bytes)
-		n = core_read(core_of(waiting->request), waiting->id, bytes, waiting->size,
+		n = core_read(waiting->core, waiting->id, bytes, waiting->size,
 			      (uint64_t)waiting->offset, NULL);
 	if (!waits_take(waits, waiting))
 		return;
@@ -201,7 +203,7 @@ static void on_read(fuse_req_t request, fuse_ino_t id, size_t size, off_t offset
 		    struct fuse_file_info *file)
 {
 	const struct fuse_ops_context *context = fuse_req_userdata(request);
-	const struct waiting waiting = {request, id, size, offset, NULL};
+	const struct waiting waiting = {request, context->core, id, size, offset, NULL};
 	struct push *push = context->push;
 	char *bytes = reply_room(size);
 	struct core_place place = {0};

@@ -20,7 +20,8 @@ struct job {
 	struct waiting waiting;
 	char *name; /* owned */
 	waiting_fn run;
-	bool running, answered;
+	bool held; /* nobody may answer yet: who gives up is noted */
+	bool given_up, running, answered;
 };
 
 struct waits {
@@ -29,7 +30,7 @@ struct waits {
 	struct job *jobs;
 	uint64_t last_number;
 	unsigned threads;
-	unsigned coming; /* jobs that are about to be there */
+	unsigned held;
 };
 
 struct waits *waits_new(void)
@@ -48,7 +49,7 @@ static struct job *next_job(struct waits *waits)
 	struct job *oldest = NULL;
 
 	for (struct job *job = waits->jobs; job; job = job->next)
-		if (!job->running)
+		if (!job->running && !job->held)
 			oldest = job;
 	return oldest;
 }
@@ -72,15 +73,17 @@ static void *work(void *context)
 
 	fetch_allow_waiting(true);
 	pthread_mutex_lock(&waits->lock);
-	while ((job = next_job(waits)) || waits->coming > 0) {
+	while ((job = next_job(waits)) || waits->held > 0) {
 		if (!job) {
 			pthread_cond_wait(&waits->changed, &waits->lock);
 			continue;
 		}
 		job->running = true;
-		pthread_mutex_unlock(&waits->lock);
-		job->run(waits, &job->waiting);
-		pthread_mutex_lock(&waits->lock);
+		if (!job->answered) {
+			pthread_mutex_unlock(&waits->lock);
+			job->run(waits, &job->waiting);
+			pthread_mutex_lock(&waits->lock);
+		}
 		end_job(waits, job);
 	}
 	waits->threads--;
@@ -110,7 +113,11 @@ static bool take(struct waits *waits, uint64_t number)
 
 	pthread_mutex_lock(&waits->lock);
 	for (struct job *job = waits->jobs; job; job = job->next) {
-		if (job->number == number && !job->answered)
+		if (job->number != number || job->answered)
+			continue;
+		if (job->held)
+			job->given_up = true;
+		else
 			mine = job->answered = true;
 	}
 	pthread_mutex_unlock(&waits->lock);
@@ -134,6 +141,35 @@ static void on_interrupt(fuse_req_t request, void *number)
 		fuse_reply_err(request, EINTR);
 }
 
+/* With the lock held. */
+static bool add_held(struct waits *waits, struct job *job)
+{
+	if (waits->threads < THREADS_MAX && !start_thread(waits) && waits->threads == 0)
+		return false;
+	job->number = ++waits->last_number;
+	job->held = true;
+	job->next = waits->jobs;
+	waits->jobs = job;
+	waits->held++;
+	return true;
+}
+
+/* From here on other threads may answer, and end the job. */
+static void let_go(struct waits *waits, struct job *job)
+{
+	fuse_req_t request = job->waiting.request;
+	bool given_up;
+
+	pthread_mutex_lock(&waits->lock);
+	given_up = job->answered = job->given_up;
+	job->held = false;
+	waits->held--;
+	pthread_cond_broadcast(&waits->changed);
+	pthread_mutex_unlock(&waits->lock);
+	if (given_up)
+		fuse_reply_err(request, EINTR);
+}
+
 bool waits_add(struct waits *waits, const struct waiting *waiting, waiting_fn run)
 {
 	struct job *job = calloc(1, sizeof(*job));
@@ -151,27 +187,18 @@ bool waits_add(struct waits *waits, const struct waiting *waiting, waiting_fn ru
 		return false;
 	}
 	pthread_mutex_lock(&waits->lock);
-	job->number = ++waits->last_number;
-	good = waits->threads >= THREADS_MAX || start_thread(waits) || waits->threads > 0;
-	waits->coming += good;
+	good = add_held(waits, job);
 	pthread_mutex_unlock(&waits->lock);
-	if (good) {
-		fuse_req_interrupt_func(job->waiting.request, on_interrupt,
-					(void *)(uintptr_t)job->number);
-		/* From here on another thread may answer. */
-		transport_defer();
-		pthread_mutex_lock(&waits->lock);
-		job->next = waits->jobs;
-		waits->jobs = job;
-		waits->coming--;
-		pthread_cond_broadcast(&waits->changed);
-		pthread_mutex_unlock(&waits->lock);
-	}
 	if (!good) {
 		free(job->name);
 		free(job);
+		return false;
 	}
-	return good;
+	transport_defer();
+	/* Calls at once where the signal was faster; to answer there would free what it holds. */
+	fuse_req_interrupt_func(job->waiting.request, on_interrupt, (void *)(uintptr_t)job->number);
+	let_go(waits, job);
+	return true;
 }
 
 void waits_free(struct waits *waits)

@@ -11,9 +11,11 @@
 
 struct waits;
 
-/* A request with what is needed to answer it. */
+/* A request with what is needed to answer it. Whoever gives up ends the request at any time: it is
+ * touched by who has taken it alone. */
 struct waiting {
 	fuse_req_t request;
+	struct core *core;
 	fuse_ino_t id;
 	size_t size; /* read */
 	off_t offset;

@@ -274,4 +274,11 @@ absent "$mnt/images/127.0.0.1:$port/good/.hidden"
 asked=$(asked)
 absent "$mnt/images/127.0.0.1:$port/good/app:missing"
 same "$asked" "$(asked)"
+
+it "lets go who gives up before the registry has answered"
+kill -STOP "$server"
+begin=$SECONDS
+exits 137 timeout -s KILL 1 stat "$mnt/images/127.0.0.1:$port/slow:1"
+at_most $((SECONDS - begin)) 5
+kill -CONT "$server"
 umount "$mnt"
