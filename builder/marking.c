@@ -157,6 +157,14 @@ int marking_roots(struct marking *marking, enum store_roots which, int64_t since
 	return r < 0 ? r : follow_all(marking, err);
 }
 
+int marking_tree(struct marking *marking, const struct msb_digest *tree, struct msb_error *err)
+{
+	int known = mark(marking, tree, true, err);
+	int r = known < 0 ? known : follow_all(marking, err);
+
+	return r < 0 ? r : known;
+}
+
 int marking_image(struct marking *marking, const struct msb_image *image, struct msb_error *err)
 {
 	int r = mark_config(marking, &image->id, "", err);

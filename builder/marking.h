@@ -19,6 +19,8 @@ struct marking {
 /* Marks what these records name, and all that lies below; since as store_care_roots(). */
 int marking_roots(struct marking *marking, enum store_roots which, int64_t since,
 		  struct msb_error *err);
+/* Marks one tree and all that lies below. 1: it was new, 0: it was known, or a negative code. */
+int marking_tree(struct marking *marking, const struct msb_digest *tree, struct msb_error *err);
 /* Marks one image: its documents, its tree, its layers with the trees between them. */
 int marking_image(struct marking *marking, const struct msb_image *image, struct msb_error *err);
 

@@ -9,6 +9,7 @@
 #include "dircache.h"
 #include "disk.h"
 #include "fetch.h"
+#include "held.h"
 #include "history.h"
 #include "inode.h"
 #include "internal.h"
@@ -56,6 +57,9 @@ int core_open(const char *store, const struct core_options *options, struct core
 	if (!core->dirs || !core->views || !core->history || !core->shelf || !core->texts ||
 	    !core->disk)
 		return msb_error_memory(err);
+	core->held = held_open(core->store, core->log, core->log_context);
+	if (!core->held)
+		return msb_error_memory(err);
 	*ret = steal(&core);
 	return 0;
 }
@@ -69,6 +73,7 @@ void core_close(struct core *core)
 {
 	if (!core)
 		return;
+	held_close(core->held);
 	disk_free(core->disk);
 	fetch_free(core->fetch);
 	autopull_free(core->autopull);
@@ -122,8 +127,12 @@ int core_lookup(struct core *core, uint64_t parent, const char *name, struct cor
 		r = disk_lookup(core->disk, parent, name, ret, &above);
 		return r == 0 && above ? names_stat(core, above, ret) : r;
 	}
-	if (!inode_is_tree(parent))
-		return names_lookup(core, parent, name, ret);
+	if (!inode_is_tree(parent)) {
+		r = names_lookup(core, parent, name, ret);
+		return r == 0 && inode_is_tree(ret->id)
+			       ? views_note_name(core->views, inode_view(ret->id), name)
+			       : r;
+	}
 	r = node_get(core, parent, &node);
 	if (r == 0 && (strcmp(name, ".") == 0 || strcmp(name, "..") == 0))
 		return lookup_dots(&node, name[1], ret);
@@ -247,10 +256,50 @@ ssize_t core_xattr_list(struct core *core, uint64_t id, char *list, size_t size)
 	return r < 0 ? r : node_xattr_list(&node, list, size);
 }
 
+int core_lend(struct core *core, uint64_t id, uint64_t lookups)
+{
+	const struct view *view = inode_is_tree(id) ? views_at(core->views, inode_view(id)) : NULL;
+
+	return view && lookups ? held_lend(core->held, view->tree, lookups) : 0;
+}
+
+int core_asked_fd(const struct core *core)
+{
+	return held_asked_fd(core->held);
+}
+
+int core_asked(struct core *core, core_asked_fn each, void *context)
+{
+	autofree struct msb_digest *digests = NULL;
+	const struct view *view;
+	struct shown_tree *tree;
+	size_t count;
+	int r = held_asked(core->held, &digests, &count);
+
+	for (size_t i = 0; r == 0 && i < count; i++) {
+		tree = views_tree(core->views, &digests[i]);
+		if (!tree)
+			continue;
+		held_let_go(core->held, tree);
+		for (uint32_t n = tree->files_view; (view = views_at(core->views, n)); n++) {
+			autofree char *name = NULL;
+
+			if (view->tree != tree)
+				continue;
+			name = views_name(core->views, n);
+			each(context, view->above, name, inode_of_entry(n, 0));
+		}
+	}
+	return r;
+}
+
 void core_forget(struct core *core, uint64_t id, uint64_t lookups)
 {
 	uint64_t before = atomic_fetch_add(&core->forgotten, 1);
+	const struct view *view = inode_is_tree(id) ? views_at(core->views, inode_view(id)) : NULL;
 
+	if (view)
+		held_forget(core->held, view->tree, lookups);
 	if (inode_is_disk(id))
 		disk_forget(core->disk, id, lookups);
 	if (before == FORGOTTEN_MAX) {

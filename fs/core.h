@@ -90,9 +90,19 @@ int core_seek(struct core *core, uint64_t id, uint64_t offset, int whence, uint6
 ssize_t core_xattr(struct core *core, uint64_t id, const char *name, void *value, size_t size);
 ssize_t core_xattr_list(struct core *core, uint64_t id, char *list, size_t size);
 
+/* Before the kernel is answered so many nodes of the tree that id is in: from now on a collection
+ * leaves the tree alone. -ESTALE: it is gone. */
+int core_lend(struct core *core, uint64_t id, uint64_t lookups);
 /* The kernel dropped a node that core_lookup() answered so many times. When it drops many, as it
  * does when memory is short, the core gives some, too. */
 void core_forget(struct core *core, uint64_t id, uint64_t lookups);
+
+/* Becomes readable when a collection asks for trees that nothing but the kernel has any more; -1:
+ * none ever will. core_asked() then tells the root directories of these: where each was shown, by
+ * which name (NULL: none), and its node. What the kernel lets go of then comes as forgets. */
+typedef void (*core_asked_fn)(void *context, uint64_t above, const char *name, uint64_t root);
+int core_asked_fd(const struct core *core);
+int core_asked(struct core *core, core_asked_fn each, void *context);
 
 int core_statfs(struct core *core, struct statvfs *ret);
 

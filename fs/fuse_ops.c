@@ -69,6 +69,15 @@ static bool wait_for(const struct waiting *waiting, waiting_fn run)
 	return context->waits && waits_add(context->waits, waiting, run);
 }
 
+/* A node that is found is lent until it is forgotten. */
+static int look_up(struct core *core, fuse_ino_t parent, const char *name, struct core_node *ret,
+		   bool *ret_lasts)
+{
+	int r = core_lookup(core, parent, name, ret, ret_lasts);
+
+	return r == 0 ? core_lend(core, ret->id, 1) : r;
+}
+
 static void answer_lookup(fuse_req_t request, int r, const struct core_node *node, bool lasts)
 {
 	struct fuse_entry_param entry = {.entry_timeout = FOREVER};
@@ -91,7 +100,7 @@ static void lookup_waiting(struct waits *waits, const struct waiting *waiting)
 	struct core *core = waiting->core;
 	struct core_node node;
 	bool lasts;
-	int r = core_lookup(core, waiting->id, waiting->name, &node, &lasts);
+	int r = look_up(core, waiting->id, waiting->name, &node, &lasts);
 
 	if (waits_take(waits, waiting))
 		answer_lookup(waiting->request, r, &node, lasts);
@@ -106,7 +115,7 @@ static void on_lookup(fuse_req_t request, fuse_ino_t parent, const char *name)
 		.request = request, .core = core, .id = parent, .name = name};
 	struct core_node node;
 	bool lasts;
-	int r = core_lookup(core, parent, name, &node, &lasts);
+	int r = look_up(core, parent, name, &node, &lasts);
 
 	if (r != -EREMOTE || !wait_for(&waiting, lookup_waiting))
 		answer_lookup(request, r, &node, lasts);
@@ -232,6 +241,7 @@ struct listing {
 	bool plus;
 	char *bytes;
 	size_t size, used;
+	uint64_t lookups; /* nodes in it, all of the directory's tree */
 };
 
 static bool list_one(void *context, const char *name, const struct core_node *node, uint64_t next)
@@ -251,27 +261,31 @@ static bool list_one(void *context, const char *name, const struct core_node *no
 	if (taken > room)
 		return false;
 	listing->used += taken;
+	listing->lookups += listing->plus && node->id;
 	return true;
 }
 
 static void list(fuse_req_t request, fuse_ino_t id, size_t size, off_t offset, bool plus)
 {
 	const struct fuse_ops_context *context = fuse_req_userdata(request);
-	struct listing listing = {request, plus, reply_room(size), size, 0};
+	struct core *core = core_of(request);
+	struct listing listing = {request, plus, reply_room(size), size, 0, 0};
 	struct push *push = context->push;
 	int r = -ENOMEM;
 
 	if (listing.bytes)
-		r = core_list(core_of(request), id, (uint64_t)offset, list_one, &listing);
+		r = core_list(core, id, (uint64_t)offset, list_one, &listing);
+	/* What was listed before a failure is given first; the next request meets it again. */
+	if (listing.used)
+		r = core_lend(core, id, listing.lookups);
 	if (!plus || r < 0 || offset == 0 || listing.used > 0)
 		push = NULL;
 	if (push)
 		push_saw_list(push, id);
-	/* What was listed before a failure is given first; the next request meets it again. */
-	if (r < 0 && listing.used == 0)
+	if (r < 0)
 		fuse_reply_err(request, -r);
-	else
-		fuse_reply_buf(request, listing.bytes, listing.used);
+	else if (fuse_reply_buf(request, listing.bytes, listing.used) < 0 && listing.lookups)
+		core_forget(core, id, listing.lookups);
 	if (push)
 		push_go_on(push);
 }

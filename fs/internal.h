@@ -16,6 +16,7 @@ struct core {
 	struct shelf *shelf;
 	struct texts *texts;
 	struct disk *disk; /* the ground of cache/ */
+	struct held *held;
 	bool verify;
 	struct fetch *fetch;            /* NULL: nothing is fetched */
 	struct autopull *autopull;      /* NULL: images are not pulled by their names */

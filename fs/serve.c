@@ -14,6 +14,7 @@
 #include "fuse_ops.h"
 #include "mountpoint.h"
 #include "push.h"
+#include "release.h"
 #include "serve.h"
 #include "transport.h"
 #include "waits.h"
@@ -28,6 +29,7 @@ struct server {
 	struct core *core;
 	struct fuse_session *session;
 	struct fuse_ops_context context;
+	struct release *release;
 	pthread_t main_thread;
 	int signals;       /* a signalfd */
 	int over;          /* an eventfd: the loop has ended */
@@ -162,6 +164,7 @@ static void *watch(void *context)
 	wait_for_end(server);
 	/* While there are threads to answer what a push may wait for. */
 	push_stop(server->context.push);
+	release_stop(server->release);
 	core_stop_fetching(server->core);
 	fuse_session_exit(server->session);
 	while (!atomic_load(&server->ended)) {
@@ -202,7 +205,8 @@ static int start_watching(struct server *server, struct msb_error *err)
 
 	server->context.push = push_new(server->core, server->session);
 	server->context.waits = waits_new();
-	if (!server->context.push || !server->context.waits)
+	server->release = release_new(server->core, server->session);
+	if (!server->context.push || !server->context.waits || !server->release)
 		return msb_error_memory(err);
 	server->main_thread = pthread_self();
 	r = pthread_create(&server->watcher, NULL, watch, server);
@@ -319,6 +323,7 @@ static void tear_down(struct server *server)
 	waits_free(server->context.waits);
 	transport_free(server->context.transport);
 	push_free(server->context.push);
+	release_free(server->release);
 	if (server->session) {
 		fuse_session_unmount(server->session);
 		fuse_session_destroy(server->session);

@@ -1,4 +1,5 @@
 #include <pthread.h>
+#include <string.h>
 
 #include <msb/records.h>
 
@@ -125,8 +126,10 @@ void views_free(struct views *views)
 
 	if (!views)
 		return;
-	for (size_t i = 0; i < views->count; i++)
+	for (size_t i = 0; i < views->count; i++) {
+		free(views->views[i]->name);
 		free(views->views[i]);
+	}
 	for (size_t i = 0; i < BUCKETS; i++)
 		for (tree = views->trees[i]; tree; tree = next) {
 			next = tree->next;
@@ -266,4 +269,50 @@ const struct view *views_at(struct views *views, uint32_t number)
 		view = views->views[number - 1];
 	pthread_rwlock_unlock(&views->lock);
 	return view;
+}
+
+int views_note_name(struct views *views, uint32_t number, const char *name)
+{
+	autofree char *copy = NULL;
+	struct view *view;
+	bool same;
+
+	pthread_rwlock_rdlock(&views->lock);
+	view = views->views[number - 1];
+	same = view->name && strcmp(view->name, name) == 0;
+	pthread_rwlock_unlock(&views->lock);
+	if (same)
+		return 0;
+	copy = strdup(name);
+	if (!copy)
+		return -ENOMEM;
+	pthread_rwlock_wrlock(&views->lock);
+	free(view->name);
+	view->name = steal(&copy);
+	pthread_rwlock_unlock(&views->lock);
+	return 0;
+}
+
+char *views_name(struct views *views, uint32_t number)
+{
+	const struct view *view = views_at(views, number);
+	char *name = NULL;
+
+	if (!view)
+		return NULL;
+	pthread_rwlock_rdlock(&views->lock);
+	if (view->name)
+		name = strdup(view->name);
+	pthread_rwlock_unlock(&views->lock);
+	return name;
+}
+
+struct shown_tree *views_tree(struct views *views, const struct msb_digest *digest)
+{
+	struct shown_tree *tree;
+
+	pthread_rwlock_rdlock(&views->lock);
+	tree = find_tree(views, digest);
+	pthread_rwlock_unlock(&views->lock);
+	return tree;
 }

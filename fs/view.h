@@ -8,6 +8,7 @@
 #define VIEW_H
 
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 #include <msb/cleanup.h>
@@ -23,6 +24,11 @@ struct shown_tree {
 			      * places share one page cache */
 	struct link_map *links;
 	_Atomic enum labels_known { LABELS_UNKNOWN, LABELS_NONE, LABELS_SOME } labels;
+	/* held.h: nodes the kernel was answered and has not forgotten; stands in the list, in
+	 * slot; leaves it when there are no such nodes. */
+	atomic_uint_fast64_t lookups;
+	atomic_bool published, asked;
+	uint32_t slot;
 	struct shown_tree *next;
 };
 
@@ -30,6 +36,7 @@ struct view {
 	uint64_t place; /* the id of the directory, or of the name, that shows it */
 	uint64_t above; /* node id of the directory it is shown in */
 	uint32_t number;
+	char *name; /* there, as it was asked for last; owned, guarded by the views' lock */
 	struct shown_tree *tree;
 	struct view *next;
 };
@@ -45,6 +52,12 @@ int views_get(struct views *views, struct msb_store *store, uint64_t place, uint
 	      const struct msb_digest *tree, const struct view **ret, struct msb_error *err);
 /* NULL when there is none. Borrowed. */
 const struct view *views_at(struct views *views, uint32_t number);
+
+/* Remembers by which name a view was reached; and copies it for the caller (NULL: none). */
+int views_note_name(struct views *views, uint32_t number, const char *name);
+char *views_name(struct views *views, uint32_t number);
+/* NULL when it is shown nowhere. Borrowed. */
+struct shown_tree *views_tree(struct views *views, const struct msb_digest *digest);
 
 /* Remembers one name of a hard link, by its preorder number; and gives it back (-ENOENT). */
 int view_note_link(const struct view *view, uint32_t link, uint32_t number);

@@ -216,6 +216,15 @@ int store_mark(struct store_care *care, const struct msb_digest *digest, bool tr
 	return r < 0 ? r : 1;
 }
 
+int store_is_marked(struct store_care *care, const struct msb_digest *tree, struct msb_error *err)
+{
+	autoquery query =
+		query_on(care->connection, "SELECT 1 FROM mark WHERE digest = ? AND tree");
+
+	query_bind_digest(&query, tree);
+	return query_step(&query, err);
+}
+
 int store_mark_next(struct store_care *care, struct msb_digest *ret, struct msb_error *err)
 {
 	autoquery last = query_on(care->connection, "SELECT digest, id FROM todo"

@@ -367,11 +367,12 @@ struct msb_prune_options {
 struct msb_prune_result {
 	uint64_t builds, images, cached_steps, layers, blobs, caches; /* that went */
 	uint64_t bytes; /* on the disk; of a dry run: in the blobs and caches that would go */
+	uint64_t open;  /* trees that stay because mounts have them open; of a dry run: 0 */
 };
 
 /* Removes what is wanted no more, and then all that nothing reaches. Waits a minute for running
- * builds (-EBUSY), and new ones wait for it. Mounts go on; what they show of removed builds may
- * end in errors, never in wrong bytes. */
+ * builds (-EBUSY), and new ones wait for it. Mounts go on: a tree stays as long as a file or
+ * directory of it is in use there. */
 int msb_prune(const char *root, const struct msb_prune_options *options,
 	      struct msb_prune_result *result, struct msb_error *err);
 

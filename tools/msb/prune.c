@@ -174,6 +174,10 @@ static int prune_store(const struct session *session, struct prune *prune)
 	if (!is_nothing(&result))
 		puts("Removed:");
 	say_what(&result);
+	if (result.open)
+		printf("%" PRIu64 " %s: a mount has %s open\n", result.open,
+		       result.open == 1 ? "tree stays" : "trees stay",
+		       result.open == 1 ? "it" : "them");
 	printf("Total reclaimed space: %s\n", human_size(result.bytes, size));
 	return finish();
 }

@@ -67,6 +67,8 @@ int store_care_image_tree(struct store_care *care, const struct msb_digest *id,
  * 1: it was new (as a tree, or at all), 0: it was known, or a negative code. */
 int store_mark(struct store_care *care, const struct msb_digest *digest, bool tree, int grade,
 	       struct msb_error *err);
+/* Was it reached as a tree? 1 or 0. */
+int store_is_marked(struct store_care *care, const struct msb_digest *tree, struct msb_error *err);
 /* A tree object that waits. 1, 0 when none does, or a negative code. */
 int store_mark_next(struct store_care *care, struct msb_digest *ret, struct msb_error *err);
 /* Count and bytes of the blobs that were marked with this grade. -1: that were not marked. */
