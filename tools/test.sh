@@ -2,9 +2,17 @@
 # Installs what is needed, builds, and runs every test there is. Its last line is
 # "N passed, N failed, 0 skipped": nothing is skipped, what cannot run has failed.
 #
-#   tools/test.sh
+#   tools/test.sh [--trixie]     --trixie: then the unit and mount tests in a Debian 13 root
 set -euo pipefail
 exec </dev/null
+
+case $* in
+'' | --trixie) option=$* ;;
+*)
+    echo "usage: tools/test.sh [--trixie]" >&2
+    exit 2
+    ;;
+esac
 
 cd "$(dirname "$0")/.."
 HOME=${HOME:-$(getent passwd "$EUID" | cut -d: -f6)}
@@ -101,6 +109,17 @@ conformance_tests() {
     failed=$((failed + bad))
 }
 
+# trixie_tests FOLDER: what tools/trixie.sh counted; without a count, it failed itself.
+trixie_tests() {
+    local log=$1/trixie.log good=0 bad=1
+
+    tools/trixie.sh 2>&1 | tee "$log" || echo "(tools/trixie.sh reports failures)"
+    read -r good bad < <(sed -n '$s/^\([0-9]*\) passed, \([0-9]*\) failed$/\1 \2/p' "$log") ||
+        { good=0 bad=1; }
+    passed=$((passed + good))
+    failed=$((failed + bad))
+}
+
 phase "packages"
 tools/setup.sh
 
@@ -122,5 +141,10 @@ integration_tests "$watched" "${watched_tests[@]}"
 
 phase "the same images as BuildKit, live"
 conformance_tests "$plain" "${live_cases[@]}"
+
+if [[ $option == --trixie ]]; then
+    phase "unit and mount tests in a Debian 13 root"
+    trixie_tests "$plain"
+fi
 
 phase "done"

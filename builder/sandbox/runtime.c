@@ -107,11 +107,13 @@ int sandbox_find_runtime(const char **ret_name, struct msb_error *err)
 	return r;
 }
 
-/* How the runtimes say that the program is what is wrong, as tried with crun 1.8 and runc 1.1.
- * Their exit status is 1 for everything. */
+/* How the runtimes say that the program is what is wrong, as tried with crun 1.8 and 1.21 and
+ * runc 1.1. Their exit status is 1 for everything. */
 static bool is_about_the_program(const char *text)
 {
-	static const char *const words[] = {"executable file ", "open executable", ": exec: \""};
+	static const char *const words[] = {"executable file ", "open executable",
+					    "exists but it is not executable",
+					    "is not a regular file", ": exec: \""};
 
 	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
 		if (strstr(text, words[i]))

@@ -1,14 +1,13 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <search.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/sysmacros.h>
 #include <sys/xattr.h>
 
 #include <msb/cleanup.h>
 
+#include "disk_entry.h"
 #include "scan.h"
 #include "tree_edit.h"
 
@@ -17,47 +16,11 @@
 struct scan {
 	struct store_writer *writer;
 	struct tree_edit *edit;
-	void *links; /* tsearch() tree of struct link */
-	uint32_t link_count;
+	struct link_numbers *links;
 	struct msb_error *err;
 };
 
-/* A hard-linked file met before. */
-struct link {
-	dev_t device;
-	ino_t inode;
-	uint32_t number;
-};
-
-static int compare_links(const void *a, const void *b)
-{
-	const struct link *left = a, *right = b;
-
-	if (left->device != right->device)
-		return left->device < right->device ? -1 : 1;
-	if (left->inode != right->inode)
-		return left->inode < right->inode ? -1 : 1;
-	return 0;
-}
-
-static int number_link(struct scan *scan, const struct stat *st, uint32_t *ret)
-{
-	struct link *link = calloc(1, sizeof(*link)), **found;
-
-	if (!link)
-		return msb_error_memory(scan->err);
-	*link = (struct link){st->st_dev, st->st_ino, scan->link_count + 1};
-	found = tsearch(link, &scan->links, compare_links);
-	if (!found)
-		return msb_error_memory(scan->err);
-	if (*found == link)
-		scan->link_count++;
-	*ret = (*found)->number;
-	if (*found != link)
-		free(link);
-	return 0;
-}
-
+/* The holes of small files too, as layers have them. */
 static int put_content(struct scan *scan, const char *path, const struct stat *st,
 		       struct msb_entry *entry)
 {
@@ -77,6 +40,8 @@ static int put_content(struct scan *scan, const char *path, const struct stat *s
 	return store_put_fd(scan->writer, fd, entry->size, &entry->digest, scan->err);
 }
 
+/* By path, so that links and devices have theirs too, and all of them: labels as well, which a
+ * build leaves out. */
 static int read_xattrs(struct scan *scan, const char *path, uint8_t **ret, size_t *ret_size)
 {
 	struct tree_xattr xattrs[XATTRS_MAX];
@@ -95,60 +60,29 @@ static int read_xattrs(struct scan *scan, const char *path, uint8_t **ret, size_
 	return tree_encode_xattrs(xattrs, count, ret, ret_size, scan->err);
 }
 
-static enum msb_type type_of(mode_t mode)
-{
-	switch (mode & S_IFMT) {
-	case S_IFDIR:
-		return MSB_DIRECTORY;
-	case S_IFLNK:
-		return MSB_SYMLINK;
-	case S_IFCHR:
-		return MSB_CHARACTER;
-	case S_IFBLK:
-		return MSB_BLOCK;
-	case S_IFIFO:
-		return MSB_FIFO;
-	case S_IFSOCK:
-		return MSB_SOCKET;
-	default:
-		return MSB_FILE;
-	}
-}
-
 static int scan_one(struct scan *scan, const char *path, const char *inside)
 {
 	autofree uint8_t *xattrs = NULL;
 	char target[PATH_MAX];
 	struct stat st;
-	struct msb_entry entry = {0};
+	struct msb_entry entry;
 	int r;
 
 	if (lstat(path, &st) < 0)
 		return msb_error_set(scan->err, errno, "stat '%s'", path);
-	entry.type = type_of(st.st_mode);
-	entry.mode = st.st_mode & 07777;
-	entry.uid = st.st_uid;
-	entry.gid = st.st_gid;
-	entry.mtime_sec = st.st_mtim.tv_sec;
-	entry.mtime_nsec = (uint32_t)st.st_mtim.tv_nsec;
-	entry.nlink = 1;
-	entry.device_major = major(st.st_rdev);
-	entry.device_minor = minor(st.st_rdev);
-	if (entry.type == MSB_FILE || entry.type == MSB_SYMLINK)
-		entry.size = (uint64_t)st.st_size;
-	r = read_xattrs(scan, path, &xattrs, &entry.xattrs_size);
+	r = disk_entry(AT_FDCWD, path, &st, target, &entry, scan->err);
+	if (r == 0)
+		r = read_xattrs(scan, path, &xattrs, &entry.xattrs_size);
 	if (r < 0)
 		return r;
 	entry.xattrs = xattrs;
-	if (entry.type == MSB_SYMLINK) {
-		if (readlink(path, target, sizeof(target)) != st.st_size)
-			return msb_error_set(scan->err, EIO, "readlink '%s'", path);
-		entry.target = target;
-	}
 	if (entry.type == MSB_FILE)
 		r = put_content(scan, path, &st, &entry);
-	if (r == 0 && entry.type != MSB_DIRECTORY && st.st_nlink > 1)
-		r = number_link(scan, &st, &entry.link);
+	if (r == 0 && entry.type != MSB_DIRECTORY && st.st_nlink > 1) {
+		entry.link = link_number(scan->links, &st);
+		if (!entry.link)
+			r = msb_error_memory(scan->err);
+	}
 	return r < 0 ? r : edit_put(scan->edit, inside, &entry, scan->err);
 }
 
@@ -178,9 +112,10 @@ static int scan_below(struct scan *scan, const char *path, const char *inside)
 int scan_directory(struct msb_store *store, struct store_writer *writer, const char *path,
 		   struct msb_digest *ret, struct msb_error *err)
 {
+	AUTO(link_numbers_freep) struct link_numbers *links = link_numbers_new();
 	AUTO(tree_edit_freep) struct tree_edit *edit = NULL;
-	struct scan scan = {.writer = writer, .err = err};
-	int r = tree_edit_new(store, NULL, &edit, err);
+	struct scan scan = {.writer = writer, .links = links, .err = err};
+	int r = links ? tree_edit_new(store, NULL, &edit, err) : msb_error_memory(err);
 
 	if (r < 0)
 		return r;
@@ -188,6 +123,5 @@ int scan_directory(struct msb_store *store, struct store_writer *writer, const c
 	r = scan_one(&scan, path, "/");
 	if (r == 0)
 		r = scan_below(&scan, path, "");
-	tdestroy(scan.links, free);
 	return r < 0 ? r : edit_commit(edit, writer, ret, err);
 }

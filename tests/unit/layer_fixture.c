@@ -87,3 +87,31 @@ bool has_line(const char *text, const char *line)
 			return true;
 	return false;
 }
+
+struct msb_digest base_of(struct fixture *fixture, const struct buffer *tar)
+{
+	struct layer_unpack_options options = {.whiteouts = true};
+	struct msb_digest tree;
+
+	assert_ok(fixture, unpack_onto(fixture, NULL, tar, &options, &tree));
+	return tree;
+}
+
+void expect_paths(struct fixture *fixture, const struct msb_digest *base, const struct buffer *tar,
+		  const char *expected)
+{
+	autofree char *text = text_of_layer(fixture, base, tar);
+	autofree char *paths = paths_of(text);
+
+	assert_string_equal(paths, expected);
+}
+
+void expect_refused(struct fixture *fixture, const struct buffer *tar, int code, const char *words)
+{
+	struct layer_unpack_options options = {.whiteouts = true};
+	struct msb_digest tree;
+
+	assert_int_equal(unpack_onto(fixture, NULL, tar, &options, &tree), code);
+	if (!strstr(fixture->err.text, words))
+		fail_msg("no '%s' in: %s", words, fixture->err.text);
+}

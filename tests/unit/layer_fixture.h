@@ -22,6 +22,14 @@ char *text_of_layer(struct fixture *fixture, const struct msb_digest *base,
 		    const struct buffer *tar);
 char *text_of_tree(struct fixture *fixture, const struct msb_digest *tree);
 
+/* The tree of a layer's entries alone; must succeed. */
+struct msb_digest base_of(struct fixture *fixture, const struct buffer *tar);
+/* The paths that the layer makes on base are these, a blank between. */
+void expect_paths(struct fixture *fixture, const struct msb_digest *base, const struct buffer *tar,
+		  const char *expected);
+/* The layer is refused with this code, and a sentence that has these words. */
+void expect_refused(struct fixture *fixture, const struct buffer *tar, int code, const char *words);
+
 /* A sink that keeps the bytes. */
 struct layer_sink sink_of(struct buffer *ret);
 
