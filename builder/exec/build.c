@@ -311,7 +311,8 @@ static int prepare(struct build *build, struct msb_error *err)
 		r = base_mount_new(build->store, store_writer_scratch_path(build->writer),
 				   &build->mount, err);
 	if (r >= 0)
-		r = layer_digests_new(build->store, build->writer, &build->digests, err);
+		r = layer_digests_new(build->store, build->writer, &build->shared, &build->digests,
+				      err);
 	return r < 0 ? r : make_stages(build, err);
 }
 

@@ -93,6 +93,9 @@ static int collect_layers(struct build *build, struct stage_run *stage, struct m
 	for (size_t i = 0; r >= 0 && i < stage->layer_count; i++) {
 		r = layer_digests_wait(build->digests, &stage->layers[i], &ret->items[ret->count],
 				       &ret->is_new[ret->count], err);
+		if (r >= 0 && ret->is_new[ret->count] && ret->items[ret->count].has_blob)
+			r = shared_caches_settle_layer(&build->shared, &ret->items[ret->count],
+						       err);
 		ret->count++;
 	}
 	return r;

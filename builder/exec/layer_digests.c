@@ -5,6 +5,7 @@
 
 #include "layer.h"
 #include "layer_digests.h"
+#include "shared_caches.h"
 
 struct job {
 	struct layer_record layer;
@@ -17,6 +18,7 @@ struct job {
 struct layer_digests {
 	struct msb_store *store;
 	struct store_writer *writer;
+	const struct shared_caches *caches; /* borrowed */
 	pthread_t thread;
 	bool has_thread;
 	pthread_mutex_t lock;
@@ -66,7 +68,8 @@ static void *work(void *argument)
 }
 
 int layer_digests_new(struct msb_store *store, struct store_writer *writer,
-		      struct layer_digests **ret, struct msb_error *err)
+		      const struct shared_caches *caches, struct layer_digests **ret,
+		      struct msb_error *err)
 {
 	struct layer_digests *digests = calloc(1, sizeof(*digests));
 
@@ -74,6 +77,7 @@ int layer_digests_new(struct msb_store *store, struct store_writer *writer,
 		return msb_error_memory(err);
 	digests->store = store;
 	digests->writer = writer;
+	digests->caches = caches;
 	pthread_mutex_init(&digests->lock, NULL);
 	pthread_cond_init(&digests->changed, NULL);
 	*ret = digests;
@@ -111,7 +115,8 @@ static struct job *find(struct layer_digests *digests, const struct layer_pair *
 	return job;
 }
 
-/* Answers from the records where they know it; the thread starts with the first real work. */
+/* Answers from the records and caches where they know it; the thread starts with the first real
+ * work. */
 static int add_job(struct layer_digests *digests, const struct layer_pair *pair, struct job **ret,
 		   struct msb_error *err)
 {
@@ -126,6 +131,11 @@ static int add_job(struct layer_digests *digests, const struct layer_pair *pair,
 	if (r < 0 && r != -ENOENT) {
 		free(job);
 		return r;
+	}
+	if (r == -ENOENT) {
+		r = shared_caches_find_layer(digests->caches, &pair->parent, &pair->tree,
+					     &job->layer);
+		job->is_new = r >= 0;
 	}
 	job->state = r < 0 ? QUEUED : READY;
 	if (r < 0 && !digests->has_thread) {

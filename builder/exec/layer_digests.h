@@ -1,6 +1,7 @@
 /*
  * Layers' digests, computed in the background while the next step runs. A layer is known by the
- * two trees it leads between; what the store has on record is not computed again.
+ * two trees it leads between; what the store has on record, or a shared cache tells, is not
+ * computed again.
  */
 #ifndef LAYER_DIGESTS_H
 #define LAYER_DIGESTS_H
@@ -19,9 +20,11 @@ struct layer_pair {
 };
 
 struct layer_digests;
+struct shared_caches;
 
 int layer_digests_new(struct msb_store *store, struct store_writer *writer,
-		      struct layer_digests **ret, struct msb_error *err);
+		      const struct shared_caches *caches, struct layer_digests **ret,
+		      struct msb_error *err);
 /* Waits for what is under way. */
 void layer_digests_free(struct layer_digests *digests);
 DEFINE_AUTO(struct layer_digests, layer_digests_free)
@@ -30,7 +33,7 @@ DEFINE_AUTO(struct layer_digests, layer_digests_free)
 int layer_digests_begin(struct layer_digests *digests, const struct layer_pair *pair,
 			struct msb_error *err);
 /* Waits for it, beginning it where nobody has. ret->parent is as in pair; *ret_new says that the
- * store has no record of it yet. */
+ * store has no record of it yet; if it has a blob then, that is where a shared cache says. */
 int layer_digests_wait(struct layer_digests *digests, const struct layer_pair *pair,
 		       struct layer_record *ret, bool *ret_new, struct msb_error *err);
 

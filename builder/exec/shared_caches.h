@@ -31,8 +31,9 @@ struct shared_source {
 	const struct shared_option *option;
 	struct cache_place *place;
 	struct shared_document document;
-	struct digest_map steps, blobs; /* key to step; blob to bundle */
-	bool *fetched;                  /* one a bundle; owned */
+	struct digest_map steps, layers; /* key to step; pair of trees to layer */
+	struct digest_map blobs;         /* to bundle and place in it: blob_at() */
+	bool *fetched;                   /* one a bundle, also when it was left there; owned */
 	bool usable;
 };
 
@@ -57,10 +58,19 @@ void shared_caches_done(struct shared_caches *caches);
 int shared_caches_begin(struct shared_caches *caches, struct store_writer *writer,
 			struct events *events, struct msb_error *err);
 
-/* A step that the store does not know: fetches its tree, all of it, and its log, and tells the
- * step cache. -ENOENT without a message: nobody has it. By any thread. */
+/* A step that the store does not know: fetches its tree, records where its files and its log can be
+ * had, or fetches them, too, and tells the step cache. -ENOENT without a message: nobody has it. By
+ * any thread. */
 int shared_caches_find(struct shared_caches *caches, const struct msb_digest *key,
 		       struct cached_step *ret, struct msb_error *err);
+
+/* The layer between two trees as a cache tells it. -ENOENT without a message. By any thread. */
+int shared_caches_find_layer(const struct shared_caches *caches, const struct msb_digest *parent,
+			     const struct msb_digest *tree, struct layer_record *ret);
+/* Records where such a layer's compressed form is, before the layer is put on record; or takes that
+ * out of the layer. */
+int shared_caches_settle_layer(struct shared_caches *caches, struct layer_record *layer,
+			       struct msb_error *err);
 
 struct build;
 /* What the build's steps were, to the places that --cache-to names. */

@@ -19,6 +19,7 @@ struct export
 	bool changed;
 	struct digest_map placed;  /* blobs that are in the document, or come with a base image */
 	struct digest_map visited; /* directories that were seen */
+	struct digest_map layers;  /* pairs of trees: layers of the document */
 	struct shared_bundle trees, contents; /* being filled */
 };
 
@@ -28,6 +29,7 @@ static void export_done(struct export *export)
 	shared_document_done(&export->document);
 	digest_map_done(&export->placed);
 	digest_map_done(&export->visited);
+	digest_map_done(&export->layers);
 	free(export->trees.blobs);
 	free(export->contents.blobs);
 }
@@ -210,6 +212,48 @@ static int take_step(struct export *export, const struct msb_step *record, struc
 	return r < 0 ? r : set_step(export, &step, err);
 }
 
+static int set_layer(struct export *export, const struct shared_layer *layer, struct msb_error *err)
+{
+	struct shared_document *document = &export->document;
+	struct msb_digest key;
+	uint64_t index;
+
+	shared_layer_key(&layer->record.parent, &layer->record.tree, &key);
+	if (digest_map_find(&export->layers, &key, &index)) {
+		/* Another one's may be known to be somewhere, and ours not. */
+		if (!layer->record.has_blob || document->layers[index].record.has_blob)
+			return 0;
+		document->layers[index] = *layer;
+	} else if (digest_map_set(&export->layers, &key, document->layer_count) < 0 ||
+		   shared_add_layer(document, layer) < 0) {
+		return msb_error_memory(err);
+	}
+	export->changed = true;
+	return 0;
+}
+
+/* What the store knows of the stage's layers: of a target, all. */
+static int take_layers(struct export *export, const struct stage_run *stage, struct msb_error *err)
+{
+	int r = 0;
+
+	for (size_t i = 0; r >= 0 && i < stage->layer_count; i++) {
+		const struct layer_pair *pair = &stage->layers[i];
+		struct shared_layer layer = {0};
+
+		r = store_layer_find(export->build->writer, &pair->parent, &pair->tree,
+				     &layer.record, err);
+		if (r == -ENOENT) {
+			r = 0;
+			continue;
+		}
+		layer.record.has_blob = cache_place_find_layer(export->place, &layer);
+		if (r >= 0)
+			r = set_layer(export, &layer, err);
+	}
+	return r;
+}
+
 static int take_stage(struct export *export, size_t index, struct msb_error *err)
 {
 	struct build *build = export->build;
@@ -220,7 +264,7 @@ static int take_stage(struct export *export, size_t index, struct msb_error *err
 	for (size_t i = 0; r >= 0 && i < count; i++)
 		r = take_step(export, &steps[i], err);
 	msb_steps_free(steps, count);
-	return r;
+	return r < 0 ? r : take_layers(export, &build->stages[index], err);
 }
 
 /* mode=min: the target and what it stands upon; max: all that was built. */
@@ -261,6 +305,14 @@ static int keep_old(struct export *export, struct msb_error *err)
 			if (digest_map_set(&export->placed, &document->bundles[i].blobs[j].digest,
 					   0) < 0)
 				return msb_error_memory(err);
+	for (size_t i = 0; i < document->layer_count; i++) {
+		const struct layer_record *record = &document->layers[i].record;
+		struct msb_digest key;
+
+		shared_layer_key(&record->parent, &record->tree, &key);
+		if (digest_map_set(&export->layers, &key, i) < 0)
+			return msb_error_memory(err);
+	}
 	export->old_bundles = document->bundle_count;
 	return 0;
 }
@@ -271,8 +323,8 @@ static int check_size(const struct shared_document *document, struct msb_error *
 
 	for (size_t i = 0; i < document->bundle_count; i++)
 		blobs += document->bundles[i].count;
-	if (document->step_count <= SHARED_STEPS && document->bundle_count <= SHARED_BUNDLES &&
-	    blobs <= SHARED_BLOBS)
+	if (document->step_count <= SHARED_STEPS && document->layer_count <= SHARED_LAYERS &&
+	    document->bundle_count <= SHARED_BUNDLES && blobs <= SHARED_BLOBS)
 		return 0;
 	return msb_error_say(err, EFBIG, "%zu steps with %zu files are too many for one cache",
 			     document->step_count, blobs);

@@ -1,6 +1,7 @@
 /*
  * Steps from caches that others filled. Whatever a record of the store names is whole: a step
- * counts as found when all of its tree and its log are here, each blob verified by its digest.
+ * counts as found when its tree's directories are here, each verified by its digest, and of all its
+ * files and its log it is known where they are: here as well, or in the cache's registry.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -43,10 +44,31 @@ static int give_up(struct shared_caches *caches, struct shared_source *source, i
 	return 0;
 }
 
-static int index_document(struct shared_source *source)
+/* What blobs of a document are mapped to. */
+static uint64_t blob_at(size_t bundle, size_t index)
+{
+	return (uint64_t)bundle << 32 | index;
+}
+
+static int index_layers(struct shared_source *source)
 {
 	const struct shared_document *document = &source->document;
 	int r = 0;
+
+	for (size_t i = 0; r >= 0 && i < document->layer_count; i++) {
+		const struct layer_record *record = &document->layers[i].record;
+		struct msb_digest key;
+
+		shared_layer_key(&record->parent, &record->tree, &key);
+		r = digest_map_set(&source->layers, &key, i);
+	}
+	return r;
+}
+
+static int index_document(struct shared_source *source)
+{
+	const struct shared_document *document = &source->document;
+	int r = index_layers(source);
 
 	source->fetched = calloc(document->bundle_count + 1, sizeof(*source->fetched));
 	if (!source->fetched)
@@ -56,7 +78,7 @@ static int index_document(struct shared_source *source)
 	for (size_t i = 0; i < document->bundle_count; i++)
 		for (size_t j = 0; r >= 0 && j < document->bundles[i].count; j++)
 			r = digest_map_set(&source->blobs, &document->bundles[i].blobs[j].digest,
-					   i);
+					   blob_at(i, j));
 	return r;
 }
 
@@ -135,13 +157,28 @@ static bool is_here(struct shared_caches *caches, const struct msb_digest *diges
 	return msb_store_has(store_writer_store(caches->writer), digest, NULL, NULL) > 0;
 }
 
-static int fetch_bundle(struct shared_source *source, uint64_t index, struct msb_error *err)
+static int fetch_bundle(struct shared_source *source, size_t index, struct msb_error *err)
 {
 	int r;
 
 	if (source->fetched[index])
 		return 0;
 	r = cache_place_fetch(source->place, &source->document.bundles[index], err);
+	source->fetched[index] = r >= 0;
+	return r;
+}
+
+/* Its files stay where they are, if they can be had one by one. */
+static int leave_bundle(struct shared_source *source, size_t index, struct msb_error *err)
+{
+	const struct shared_bundle *bundle = &source->document.bundles[index];
+	int r;
+
+	if (!bundle->has_frames || !cache_place_domain(source->place))
+		return fetch_bundle(source, index, err);
+	if (source->fetched[index])
+		return 0;
+	r = cache_place_leave(source->place, bundle, err);
 	source->fetched[index] = r >= 0;
 	return r;
 }
@@ -158,7 +195,7 @@ struct walk {
 	struct shared_source *source;
 	struct walk_item *items; /* owned; what is left to see */
 	size_t count, capacity;
-	bool *wanted; /* owned; bundles to fetch for contents */
+	bool *wanted; /* owned; bundles that contents are in */
 };
 
 static void walk_done(struct walk *walk)
@@ -182,29 +219,38 @@ static int walk_push(struct walk *walk, const struct walk_item *item, struct msb
 	return 0;
 }
 
-/* -ENODATA, without a message, for what is neither here nor there. */
-static int want_content(struct walk *walk, const struct msb_digest *digest)
+/* size: what a directory says, NULL: nothing. -ENODATA, without a message, for what is neither here
+ * nor there. What is elsewhere already is from now on there, too. */
+static int want_content(struct walk *walk, const struct msb_digest *digest, const uint64_t *size,
+			struct msb_error *err)
 {
-	uint64_t bundle;
+	int presence = msb_store_has(store_writer_store(walk->caches->writer), digest, NULL, err);
+	const struct shared_bundle *bundle;
+	char text[MSB_DIGEST_TEXT];
+	uint64_t at;
 
-	if (is_here(walk->caches, digest))
-		return 0;
-	if (!digest_map_find(&walk->source->blobs, digest, &bundle))
-		return -ENODATA;
-	walk->wanted[bundle] = true;
+	if (presence < 0 || presence == MSB_HERE)
+		return presence < 0 ? presence : 0;
+	if (!digest_map_find(&walk->source->blobs, digest, &at))
+		return presence == MSB_REMOTE ? 0 : -ENODATA;
+	bundle = &walk->source->document.bundles[at >> 32];
+	if (size && bundle->blobs[at & UINT32_MAX].size != *size)
+		return msb_error_say(err, EBADMSG, "blob %s is not as large as is said of it",
+				     msb_digest_format(digest, text));
+	walk->wanted[at >> 32] = true;
 	return 0;
 }
 
 static int load_directory(struct walk *walk, const struct msb_digest *digest, struct msb_dir **ret,
 			  struct msb_error *err)
 {
-	uint64_t bundle;
+	uint64_t at;
 	int r = 0;
 
 	if (!is_here(walk->caches, digest)) {
-		if (!digest_map_find(&walk->source->blobs, digest, &bundle))
+		if (!digest_map_find(&walk->source->blobs, digest, &at))
 			return -ENODATA;
-		r = fetch_bundle(walk->source, bundle, err);
+		r = fetch_bundle(walk->source, (size_t)(at >> 32), err);
 	}
 	return r < 0 ? r
 		     : msb_tree_load(store_writer_store(walk->caches->writer), digest, ret, err);
@@ -223,7 +269,7 @@ static int see_entries(struct walk *walk, struct msb_dir *dir, uint64_t *ret_ent
 		if (__builtin_add_overflow(entries, 1 + entry.entries, &entries))
 			return msb_error_say(err, EBADMSG, "a directory has too many entries");
 		if (entry.type == MSB_FILE)
-			r = want_content(walk, &entry.digest);
+			r = want_content(walk, &entry.digest, &entry.size, err);
 		else if (entry.type == MSB_DIRECTORY)
 			r = walk_push(walk, &(struct walk_item){entry.digest, entry.entries, true},
 				      err);
@@ -252,13 +298,13 @@ static int see_directory(struct walk *walk, const struct walk_item *item, struct
 	return r;
 }
 
-static int fetch_contents(struct walk *walk, struct msb_error *err)
+static int settle_contents(struct walk *walk, struct msb_error *err)
 {
 	int r = 0;
 
 	for (size_t i = 0; r >= 0 && i < walk->source->document.bundle_count; i++)
 		if (walk->wanted[i])
-			r = fetch_bundle(walk->source, i, err);
+			r = leave_bundle(walk->source, i, err);
 	return r;
 }
 
@@ -273,14 +319,14 @@ static int make_whole(struct shared_caches *caches, struct shared_source *source
 		return msb_error_memory(err);
 	r = walk_push(&walk, &(struct walk_item){.digest = step->tree}, err);
 	if (r >= 0 && step->has_log)
-		r = want_content(&walk, &step->log);
+		r = want_content(&walk, &step->log, NULL, err);
 	while (r >= 0 && walk.count > 0) {
 		const struct walk_item item = walk.items[--walk.count];
 
 		r = see_directory(&walk, &item, err);
 	}
 	if (r >= 0)
-		r = fetch_contents(&walk, err);
+		r = settle_contents(&walk, err);
 	/* What was seen on the way is not whole after all. */
 	if (r < 0)
 		digest_map_done(&caches->whole);
@@ -339,4 +385,57 @@ int shared_caches_find(struct shared_caches *caches, const struct msb_digest *ke
 		r = find_in(caches, &caches->sources[i], key, ret, err);
 	pthread_mutex_unlock(&caches->lock);
 	return r;
+}
+
+/* --- Layers. Documents do not change once they are read. --- */
+
+static const struct shared_layer *find_layer(const struct shared_source *source,
+					     const struct msb_digest *parent,
+					     const struct msb_digest *tree)
+{
+	struct msb_digest key;
+	uint64_t index;
+
+	shared_layer_key(parent, tree, &key);
+	return digest_map_find(&source->layers, &key, &index) ? &source->document.layers[index]
+							      : NULL;
+}
+
+int shared_caches_find_layer(const struct shared_caches *caches, const struct msb_digest *parent,
+			     const struct msb_digest *tree, struct layer_record *ret)
+{
+	for (size_t i = 0; i < caches->from_count; i++) {
+		const struct shared_layer *layer = find_layer(&caches->sources[i], parent, tree);
+
+		if (layer) {
+			*ret = layer->record;
+			return 0;
+		}
+	}
+	return -ENOENT;
+}
+
+int shared_caches_settle_layer(struct shared_caches *caches, struct layer_record *layer,
+			       struct msb_error *err)
+{
+	struct msb_store *store = store_writer_store(caches->writer);
+	int r = msb_store_has(store, &layer->blob, NULL, err);
+
+	for (size_t i = 0; r == MSB_ABSENT && i < caches->from_count; i++) {
+		struct shared_source *source = &caches->sources[i];
+		const struct shared_layer *told = find_layer(source, &layer->parent, &layer->tree);
+		struct msb_error why = {0};
+
+		if (!told || !told->record.has_blob ||
+		    !msb_digest_equal(&told->record.blob, &layer->blob))
+			continue;
+		r = cache_place_leave_layer(source->place, told, &why);
+		if (r >= 0)
+			return 0;
+		if (r == -ENOMEM)
+			return msb_error_memory(err);
+		r = MSB_ABSENT;
+	}
+	layer->has_blob = r > 0;
+	return r < 0 ? r : 0;
 }

@@ -153,6 +153,7 @@ void shared_caches_done(struct shared_caches *caches)
 		cache_place_close(source->place);
 		shared_document_done(&source->document);
 		digest_map_done(&source->steps);
+		digest_map_done(&source->layers);
 		digest_map_done(&source->blobs);
 		free(source->fetched);
 	}

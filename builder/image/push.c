@@ -6,6 +6,7 @@
 
 #include "io.h"
 #include "push.h"
+#include "store_remote.h"
 #include "upload.h"
 
 #define WORKERS         4
@@ -431,6 +432,22 @@ static int push_image(struct push *push, struct msb_error *err)
 	return 0;
 }
 
+/* Where its layers are now, for who wants to have them mounted elsewhere, and for shared caches. */
+static int note_places(struct push *push, struct msb_error *err)
+{
+	autofree char *where = buffer_format("%s/%s", push->place.domain, push->place.repository);
+	int r = where ? store_begin(push->writer, err) : msb_error_memory(err);
+
+	if (r < 0)
+		return r;
+	for (size_t i = 0; r >= 0 && i < push->manifest.layer_count; i++)
+		r = store_origin_set(push->writer, &push->manifest.layers[i].digest, where, err);
+	if (r >= 0)
+		return store_commit(push->writer, err);
+	store_rollback(push->writer);
+	return r;
+}
+
 static int take_options(struct push *push, struct msb_error *err)
 {
 	const char *how = push->options->compression;
@@ -484,6 +501,8 @@ int image_push(struct store_writer *writer, const struct msb_push_options *optio
 	r = take_options(&push, err);
 	if (r >= 0)
 		r = push_image(&push, err);
+	if (r >= 0)
+		r = note_places(&push, err);
 	if (r >= 0)
 		r = image_note_origin(writer, &push.place, &push.record->manifest, &push.record->id,
 				      err);

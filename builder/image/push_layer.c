@@ -6,6 +6,7 @@
 
 #include "io.h"
 #include "push.h"
+#include "store_remote.h"
 #include "upload.h"
 
 /* A layer's tar on its way into a file, perhaps compressed. */
@@ -110,6 +111,21 @@ static int compress(struct push *push, size_t index, struct msb_error *err)
 	return 0;
 }
 
+/* Out of the layer's two trees. */
+static int make(struct push *push, size_t index, struct msb_error *err)
+{
+	struct push_layer *layer = &push->layers[index];
+
+	if (push->compress) {
+		teller_say(&push->teller, MSB_TRANSFER_PREPARING, &layer->record.diff_id);
+		return compress(push, index, err);
+	}
+	layer->blob.digest = layer->record.diff_id;
+	layer->blob.size = layer->record.size;
+	strcpy(layer->blob.media_type, MEDIA_LAYER);
+	return 0;
+}
+
 /* Here, or in the registry that it came from. */
 static bool is_stored(struct push *push, const struct msb_digest *blob, uint64_t *ret_size)
 {
@@ -197,13 +213,8 @@ static int prepare(struct push *push, size_t index, struct msb_error *err)
 		layer->blob.size = size;
 		snprintf(layer->blob.media_type, sizeof(layer->blob.media_type), "%s",
 			 media_type_of_oci(layer->record.media_type));
-	} else if (push->compress) {
-		teller_say(&push->teller, MSB_TRANSFER_PREPARING, &layer->record.diff_id);
-		r = compress(push, index, err);
 	} else {
-		layer->blob.digest = layer->record.diff_id;
-		layer->blob.size = layer->record.size;
-		strcpy(layer->blob.media_type, MEDIA_LAYER);
+		r = make(push, index, err);
 	}
 	layer->prepared = r >= 0;
 	return r;
@@ -244,13 +255,60 @@ static int open_blob(struct push *push, size_t index, struct upload *upload, int
 	return 0;
 }
 
-static const char *find_neighbour(const struct push *push, const struct msb_digest *blob)
+/* Of the places where the blob was seen, another repository of this registry; owned, or NULL. */
+static char *find_seen(const struct push *push, const struct msb_digest *blob)
+{
+	size_t length = strlen(push->place.domain);
+	autostrlist places = {0};
+
+	if (store_origin_list(push->store, blob, &places, NULL) < 0)
+		return NULL;
+	for (size_t i = 0; i < places.count; i++) {
+		const char *place = places.items[i];
+
+		if (strncmp(place, push->place.domain, length) == 0 && place[length] == '/' &&
+		    strcmp(place + length + 1, push->place.repository) != 0)
+			return strdup(place + length + 1);
+	}
+	return NULL;
+}
+
+/* Where the registry may mount the blob from; owned, or NULL. */
+static char *find_neighbour(const struct push *push, const struct msb_digest *blob)
 {
 	for (size_t i = 0; i < push->neighbour_count; i++)
 		for (size_t j = 0; j < push->neighbours[i].manifest.layer_count; j++)
 			if (msb_digest_equal(&push->neighbours[i].manifest.layers[j].digest, blob))
-				return push->neighbours[i].repository;
-	return NULL;
+				return strdup(push->neighbours[i].repository);
+	return find_seen(push, blob);
+}
+
+/* A blob that is here no more than its registry has it: perhaps nobody needs its bytes. What has no
+ * other form than that is fetched for the purpose; else it is made where that fails. */
+static int send_remote(struct push *push, size_t index, struct upload *upload,
+		       enum msb_transfer_state *ret, int *ret_fd, struct msb_error *err)
+{
+	struct push_layer *layer = &push->layers[index];
+	int r = upload_without_bytes(push->remote, upload, ret, err);
+
+	if (r < 0 || *ret != MSB_TRANSFER_WAITING)
+		return r;
+	r = open_blob(push, index, upload, ret_fd, err);
+	if (r < 0 && r != -ENOMEM && !layer->record.has_toc) {
+		r = make(push, index, err);
+		if (r >= 0)
+			r = open_blob(push, index, upload, ret_fd, err);
+		upload->digest = layer->blob.digest;
+	}
+	return r < 0 ? r : upload_blob(push->remote, upload, ret, err);
+}
+
+static int send_stored(struct push *push, size_t index, struct upload *upload,
+		       enum msb_transfer_state *ret, int *ret_fd, struct msb_error *err)
+{
+	int r = open_blob(push, index, upload, ret_fd, err);
+
+	return r < 0 ? r : upload_blob(push->remote, upload, ret, err);
 }
 
 int push_one_layer(struct push *push, size_t index, struct msb_error *err)
@@ -261,14 +319,18 @@ int push_one_layer(struct push *push, size_t index, struct msb_error *err)
 	struct upload upload = {.teller = &push->teller, .layer = diff_id};
 	char text[MSB_DIGEST_TEXT];
 	autoclose int fd = -1;
+	autofree char *from = NULL;
 	int r = prepare(push, index, err);
 
-	if (r >= 0)
-		r = open_blob(push, index, &upload, &fd, err);
 	if (r >= 0) {
-		upload.digest = layer->blob.digest;
-		upload.from = find_neighbour(push, &layer->blob.digest);
-		r = upload_blob(push->remote, &upload, &state, err);
+		const struct msb_digest *blob = &layer->blob.digest;
+		bool remote = layer->fd <= 0 &&
+			      msb_store_has(push->store, blob, NULL, NULL) == MSB_REMOTE;
+
+		upload.digest = *blob;
+		upload.from = from = find_neighbour(push, blob);
+		r = remote ? send_remote(push, index, &upload, &state, &fd, err)
+			   : send_stored(push, index, &upload, &state, &fd, err);
 	}
 	if (r < 0)
 		return msb_error_prefix(err, r, "layer %s", msb_digest_format(diff_id, text));

@@ -10,6 +10,9 @@
 
 #define HEADER (MSB_DIGEST_SIZE + 8)
 #define PIECE  ((size_t)64 * 1024)
+/* A frame is closed when it has so much; a larger blob is alone in its own. Smaller ones compress
+ * worse, and of larger ones more is unpacked for nothing when one blob is wanted. */
+#define FRAME_BYTES ((uint64_t)64 * 1024)
 
 static void encode_header(const struct shared_blob *blob, uint8_t header[HEADER])
 {
@@ -70,32 +73,100 @@ static int write_blob(struct msb_store *store, const struct shared_blob *wanted,
 	return r;
 }
 
+/* As many of the blobs from the first one on as go together, and at least that. */
+static size_t frame_end(const struct shared_bundle *bundle, size_t first)
+{
+	uint64_t bytes = 0;
+	size_t end = first;
+
+	do
+		bytes += HEADER + bundle->blobs[end++].size;
+	while (end < bundle->count && bytes + HEADER <= FRAME_BYTES &&
+	       bundle->blobs[end].size <= FRAME_BYTES - bytes - HEADER);
+	return end;
+}
+
+/* The blobs [first, end), compressed by themselves. */
+static int write_frame(struct msb_store *store, struct shared_bundle *bundle, size_t first,
+		       size_t end, struct hashed_file *file, uint8_t *piece, struct msb_error *err)
+{
+	AUTO(layer_encoder_freep) struct layer_encoder *encoder = NULL;
+	const struct layer_sink to_file = {write_hashed, file};
+	const uint64_t start = file->size;
+	struct layer_sink sink;
+	uint64_t skip = 0;
+	int r = layer_encoder_new(LAYER_ZSTD, 0, &to_file, &encoder, err);
+
+	if (r < 0)
+		return r;
+	sink = layer_encoder_sink(encoder);
+	for (size_t i = first; r >= 0 && i < end; i++)
+		r = write_blob(store, &bundle->blobs[i], &sink, piece, err);
+	if (r >= 0)
+		r = layer_encoder_finish(encoder, err);
+	for (size_t i = first; r >= 0 && i < end; i++) {
+		bundle->blobs[i].start = start;
+		bundle->blobs[i].stop = file->size;
+		bundle->blobs[i].skip = skip + HEADER;
+		skip += HEADER + bundle->blobs[i].size;
+	}
+	return r;
+}
+
 int shared_bundle_write(struct msb_store *store, struct shared_bundle *bundle, int fd,
 			struct msb_error *err)
 {
 	AUTO(msb_hasher_freep) struct msb_hasher *hasher = msb_hasher_new();
-	AUTO(layer_encoder_freep) struct layer_encoder *encoder = NULL;
 	autofree uint8_t *piece = malloc(PIECE);
 	struct hashed_file file = {fd, 0, hasher};
-	const struct layer_sink to_file = {write_hashed, &file};
-	struct layer_sink sink;
-	int r;
+	int r = 0;
 
 	if (!hasher || !piece)
 		return msb_error_memory(err);
-	r = layer_encoder_new(LAYER_ZSTD, 0, &to_file, &encoder, err);
-	if (r < 0)
-		return r;
-	sink = layer_encoder_sink(encoder);
-	for (size_t i = 0; r >= 0 && i < bundle->count; i++)
-		r = write_blob(store, &bundle->blobs[i], &sink, piece, err);
-	if (r >= 0)
-		r = layer_encoder_finish(encoder, err);
+	for (size_t i = 0; r >= 0 && i < bundle->count;) {
+		size_t end = frame_end(bundle, i);
+
+		r = write_frame(store, bundle, i, end, &file, piece, err);
+		i = end;
+	}
 	if (r < 0)
 		return r;
 	msb_hasher_finish(hasher, &bundle->digest);
 	bundle->size = file.size;
+	bundle->has_frames = true;
 	return 0;
+}
+
+/* --- Frames, as the document has them: compressed bytes and blobs by turns --- */
+
+size_t shared_frame_end(const struct shared_bundle *bundle, size_t first)
+{
+	size_t end = first + 1;
+
+	while (end < bundle->count && bundle->blobs[end].start == bundle->blobs[first].start)
+		end++;
+	return end;
+}
+
+bool shared_add_frame(struct shared_bundle *bundle, size_t first, uint64_t bytes, uint64_t count)
+{
+	uint64_t start = first > 0 ? bundle->blobs[first - 1].stop : 0, skip = 0;
+
+	if (bytes == 0 || bytes > bundle->size - start || count == 0 ||
+	    count > bundle->count - first)
+		return false;
+	for (size_t i = first; i < first + count; i++) {
+		struct shared_blob *blob = &bundle->blobs[i];
+
+		/* So much is unpacked for each of them. */
+		if (count > 1 && blob->size + HEADER > FRAME_BYTES - skip)
+			return false;
+		blob->start = start;
+		blob->stop = start + bytes;
+		blob->skip = skip + HEADER;
+		skip += HEADER + blob->size;
+	}
+	return true;
 }
 
 /* --- Reading --- */

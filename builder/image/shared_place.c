@@ -10,6 +10,7 @@
 #include "registries.h"
 #include "remote.h"
 #include "shared_bundle.h"
+#include "store_remote.h"
 
 #define MOST_SIDES 64
 /* A writer that read the place longer ago than a side tag stays does not write it: see
@@ -179,25 +180,150 @@ static struct descriptor descriptor_of(const struct shared_bundle *bundle)
 	};
 }
 
-int cache_place_fetch(struct cache_place *place, const struct shared_bundle *bundle,
-		      struct msb_error *err)
+static int check_limit(const struct cache_place *place, const struct shared_bundle *bundle,
+		       struct msb_error *err)
 {
-	const struct descriptor blob = descriptor_of(bundle);
-	struct shared_reading reading = {.fd = -1};
 	uint64_t content = 0;
-	int r;
 
 	for (size_t i = 0; i < bundle->count; i++)
 		content += bundle->blobs[i].size;
 	if (place->limit > 0 && content > place->limit)
 		return msb_error_say(err, EFBIG, "a bundle unpacks to more than %llu bytes",
 				     (unsigned long long)place->limit);
-	r = place->kind->begin_blob(place->place, &blob, &reading, err);
+	return 0;
+}
+
+int cache_place_fetch(struct cache_place *place, const struct shared_bundle *bundle,
+		      struct msb_error *err)
+{
+	const struct descriptor blob = descriptor_of(bundle);
+	struct shared_reading reading = {.fd = -1};
+	int r = check_limit(place, bundle, err);
+
+	if (r >= 0)
+		r = place->kind->begin_blob(place->place, &blob, &reading, err);
 	if (r < 0)
 		return r;
 	r = shared_bundle_read(place->writer, bundle, &reading.source, err);
 	place->kind->end_blob(&reading);
 	return r;
+}
+
+/* --- Leaving where it is --- */
+
+const char *cache_place_domain(const struct cache_place *place)
+{
+	return place->kind->name ? place->kind->name(place->place)->domain : NULL;
+}
+
+/* r: how what began with store_begin() went. */
+static int end_records(struct store_writer *writer, int r, struct msb_error *err)
+{
+	if (r >= 0)
+		return store_commit(writer, err);
+	store_rollback(writer);
+	return r;
+}
+
+static int leave_blob(struct cache_place *place, const struct shared_bundle *bundle,
+		      const struct shared_blob *blob, struct msb_error *err)
+{
+	struct store_part part = {blob->start, blob->stop, blob->skip, blob->size, blob->digest};
+	const struct store_remote remote = {blob->digest, bundle->digest, blob->size, &part, 1};
+	struct msb_digest empty;
+
+	/* Nothing of an empty one is elsewhere. */
+	if (blob->size == 0)
+		return store_put(place->writer, "", 0, &empty, err);
+	if (msb_store_has(store_writer_store(place->writer), &blob->digest, NULL, NULL) == MSB_HERE)
+		return 0;
+	return store_remote_set(place->writer, &remote, err);
+}
+
+int cache_place_leave(struct cache_place *place, const struct shared_bundle *bundle,
+		      struct msb_error *err)
+{
+	const struct reference_place *name = place->kind->name(place->place);
+	autofree char *where = buffer_format("%s/%s", name->domain, name->repository);
+	char text[MSB_DIGEST_TEXT];
+	int r = where ? check_limit(place, bundle, err) : msb_error_memory(err);
+
+	if (r >= 0)
+		r = place->kind->has_blob(place->place, &bundle->digest, err);
+	if (r == 0)
+		return msb_error_say(err, ENOENT, "bundle %s is not there any more",
+				     msb_digest_format(&bundle->digest, text));
+	if (r >= 0)
+		r = store_begin(place->writer, err);
+	if (r < 0)
+		return r;
+	r = store_origin_set(place->writer, &bundle->digest, where, err);
+	for (size_t i = 0; r >= 0 && i < bundle->count; i++)
+		r = leave_blob(place, bundle, &bundle->blobs[i], err);
+	return end_records(place->writer, r, err);
+}
+
+/* "docker.io/library/node"; owned. NULL: it is no repository of the place's registry, or memory
+ * runs out. */
+static char *layer_place(const struct cache_place *place, const struct shared_layer *layer)
+{
+	const char *domain = cache_place_domain(place);
+	autofree char *name = domain ? buffer_format("%s/%s:x", domain, layer->repository) : NULL;
+	autofree char *normalized = NULL;
+	autoplace parts = {0};
+
+	if (!name || reference_normalize(name, &normalized, NULL) < 0 ||
+	    reference_place(normalized, &parts, NULL) < 0 || strcmp(parts.domain, domain) != 0 ||
+	    strcmp(parts.repository, layer->repository) != 0)
+		return NULL;
+	return buffer_format("%s/%s", domain, layer->repository);
+}
+
+int cache_place_leave_layer(struct cache_place *place, const struct shared_layer *layer,
+			    struct msb_error *err)
+{
+	const struct store_remote remote = {
+		.digest = layer->record.blob,
+		.layer = layer->record.blob,
+		.size = layer->blob_size,
+	};
+	const char *type = media_type_of_oci(layer->record.media_type);
+	autofree char *where = layer_place(place, layer);
+	int r;
+
+	if (!where || (strcmp(type, MEDIA_LAYER_GZIP) != 0 && strcmp(type, MEDIA_LAYER_ZSTD) != 0))
+		return msb_error_say(err, EBADMSG,
+				     "a layer is said to be in no possible form or place");
+	r = store_begin(place->writer, err);
+	if (r < 0)
+		return r;
+	r = store_remote_set(place->writer, &remote, err);
+	if (r >= 0)
+		r = store_origin_set(place->writer, &layer->record.blob, where, err);
+	return end_records(place->writer, r, err);
+}
+
+bool cache_place_find_layer(struct cache_place *place, struct shared_layer *layer)
+{
+	struct msb_store *store = store_writer_store(place->writer);
+	const char *domain = cache_place_domain(place);
+	size_t length = domain ? strlen(domain) : 0;
+	autostrlist places = {0};
+
+	if (!domain || !layer->record.has_blob ||
+	    msb_store_has(store, &layer->record.blob, &layer->blob_size, NULL) <= 0 ||
+	    store_origin_list(store, &layer->record.blob, &places, NULL) < 0)
+		return false;
+	for (size_t i = 0; i < places.count; i++) {
+		const char *where = places.items[i];
+
+		if (strncmp(where, domain, length) != 0 || where[length] != '/' ||
+		    strlen(where + length + 1) >= sizeof(layer->repository))
+			continue;
+		strcpy(layer->repository, where + length + 1);
+		return true;
+	}
+	return false;
 }
 
 /* --- Writing --- */

@@ -3,6 +3,7 @@
 #define SHARED_PLACE_H
 
 #include "internal.h"
+#include "reference.h"
 #include "shared_cache.h"
 
 #define MEDIA_CACHE_CONFIG "application/vnd.msb.cache.config.v1+json"
@@ -26,6 +27,10 @@ struct shared_place_kind {
 	/* Until unlock nobody else changes the place. NULL both: it cannot be locked. */
 	int (*lock)(void *place, struct msb_error *err);
 	void (*unlock)(void *place);
+	/* NULL, as the next: it is no registry's. Its place there, borrowed. */
+	const struct reference_place *(*name)(const void *place);
+	/* 1: that blob is there, 0: it is not. */
+	int (*has_blob)(void *place, const struct msb_digest *digest, struct msb_error *err);
 	/* Where it cannot, each writer puts his document under a tag of its own first, named by its
 	 * digest, so that nothing is lost when another takes the place's own tag at the same time.
 	 * Of those tags the digests. */

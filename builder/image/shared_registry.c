@@ -5,7 +5,6 @@
 #include <sys/stat.h>
 
 #include "fetch.h"
-#include "reference.h"
 #include "shared_place.h"
 #include "upload.h"
 
@@ -185,6 +184,21 @@ static int get_manifest(void *context, const struct msb_digest *side, struct buf
 	return 0;
 }
 
+static const struct reference_place *get_name(const void *context)
+{
+	const struct place *place = context;
+
+	return &place->name;
+}
+
+static int has_blob(void *context, const struct msb_digest *digest, struct msb_error *err)
+{
+	struct place *place = context;
+	int r = connect_place(place, err);
+
+	return r < 0 ? r : upload_ask(place->remote, digest, false, err);
+}
+
 static int begin_blob(void *context, const struct descriptor *blob, struct shared_reading *ret,
 		      struct msb_error *err)
 {
@@ -257,6 +271,8 @@ static int put_manifest(void *context, const struct msb_digest *side, const char
 
 const struct shared_place_kind shared_in_registry = {
 	.close = close_place,
+	.name = get_name,
+	.has_blob = has_blob,
 	.list_sides = list_sides,
 	.drop_side = drop_side,
 	.get_manifest = get_manifest,

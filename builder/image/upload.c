@@ -47,12 +47,12 @@ static void rewind_part(void *context)
 	part->at = part->begin;
 }
 
-/* 1: it is there, 0: it is not. */
-static int ask(struct remote *remote, const struct msb_digest *digest, struct msb_error *err)
+int upload_ask(struct remote *remote, const struct msb_digest *digest, bool push,
+	       struct msb_error *err)
 {
 	char text[MSB_DIGEST_TEXT], path[16 + MSB_DIGEST_TEXT];
 	const struct remote_request request = {
-		.method = "HEAD", .path = path, .push = true, .most = ANSWER_MAX};
+		.method = "HEAD", .path = path, .push = push, .most = ANSWER_MAX};
 	autoresponse response = {0};
 	int r;
 
@@ -237,12 +237,27 @@ static int try_once(struct session *session, struct http_response *response, str
 	return send_whole(session, response, err);
 }
 
+int upload_without_bytes(struct remote *remote, const struct upload *upload,
+			 enum msb_transfer_state *ret, struct msb_error *err)
+{
+	struct session session = {.remote = remote, .upload = upload};
+	int r = upload_ask(remote, &upload->digest, true, err);
+
+	if (r < 0)
+		return r;
+	*ret = r > 0 ? MSB_TRANSFER_PRESENT : MSB_TRANSFER_WAITING;
+	if (r == 0 && upload->from && begin(&session, upload->from, NULL) == 1)
+		*ret = MSB_TRANSFER_MOUNTED;
+	free(session.location);
+	return 0;
+}
+
 int upload_blob(struct remote *remote, const struct upload *upload, enum msb_transfer_state *ret,
 		struct msb_error *err)
 {
 	struct session session = {.remote = remote, .upload = upload};
 	struct retry retry = {0};
-	int r = ask(remote, &upload->digest, err);
+	int r = upload_ask(remote, &upload->digest, true, err);
 
 	if (r != 0) {
 		*ret = MSB_TRANSFER_PRESENT;

@@ -161,7 +161,7 @@ static int judge_packs(struct store_care *care, struct msb_error *err)
 	return r;
 }
 
-/* Where blobs can be had that nothing names, and where layers came from of which nothing is named.
+/* Where blobs can be had that nothing names, and where layers were seen of which nothing is named.
  */
 static int forget_remote(struct store_care *care, struct msb_error *err)
 {
@@ -180,7 +180,8 @@ static int forget_remote(struct store_care *care, struct msb_error *err)
 	return r < 0 ? r
 		     : connection_run(care->connection,
 				      "DELETE FROM layer_place WHERE layer NOT IN"
-				      " (SELECT layer FROM remote)",
+				      " (SELECT layer FROM remote) AND layer NOT IN"
+				      " (SELECT blob FROM layer WHERE blob IS NOT NULL)",
 				      err);
 }
 

@@ -53,7 +53,7 @@ msb log tools@2 >out
 contains out 'made the tool'
 sound
 bytes=$(($(fetched registry) - before))
-((bytes > 8000000 && bytes < 8200000)) || fail "$bytes bytes were fetched"
+((bytes < 20000)) || fail "$bytes bytes were fetched"
 
 it "fetches nothing that is there"
 before=$(fetched registry)
@@ -67,6 +67,7 @@ second part-store
 before=$(fetched registry)
 build --target tools --cache-from "$registry/cache:app"
 same 1 "$(steps 2)"
+# The stage was no target before: its layer is on nobody's record, and made of its file.
 bytes=$(($(fetched registry) - before))
 ((bytes > 3000000 && bytes < 3200000)) || fail "$bytes bytes were fetched"
 sound

@@ -43,8 +43,8 @@ static void check_document(const char *text, int wanted, const char *sentence)
 
 	if (r != wanted)
 		fail_msg("%s: %d: %s", text, r, err.text);
-	if (sentence)
-		assert_non_null(strstr(err.text, sentence));
+	if (sentence && !strstr(err.text, sentence))
+		fail_msg("%s: %s", text, err.text);
 }
 
 #define DIGEST "\"sha256:0123456789012345678901234567890123456789012345678901234567890123\""
@@ -76,6 +76,40 @@ static void documents_that_are_wrong_are_refused(void **state)
 	check_document("{\"version\":1,\"bundles\":[{\"digest\":" DIGEST
 		       ",\"size\":-3,\"blobs\":[]}]}",
 		       -EBADMSG, NULL);
+}
+
+static void frames_and_layers_that_cannot_be_are_refused(void **state)
+{
+#define BUNDLE_OF(blobs, frames)                                                                   \
+	"{\"version\":1,\"bundles\":[{\"digest\":" DIGEST ",\"size\":100,\"blobs\":[" blobs        \
+	"],\"frames\":[" frames "]}]}"
+#define LAYER_OF(rest) "{\"version\":1,\"layers\":[{\"tree\":" DIGEST ",\"diff\":" DIGEST rest "}]}"
+#define TWO            DIGEST ",5," DIGEST ",6"
+#define LARGE          DIGEST ",5," DIGEST ",70000"
+	(void)state;
+	check_document(BUNDLE_OF(TWO, "100,2"), 0, NULL);
+	check_document(BUNDLE_OF(TWO, "40,1,60,1"), 0, NULL);
+	check_document(BUNDLE_OF(LARGE, "40,1,60,1"), 0, NULL);
+	check_document(BUNDLE_OF(LARGE, "100,2"), -EBADMSG, "frames that cannot be");
+	check_document(BUNDLE_OF(TWO, "40,1,61,1"), -EBADMSG, "frames that cannot be");
+	check_document(BUNDLE_OF(TWO, "40,1,59,1"), -EBADMSG, "frames that cannot be");
+	check_document(BUNDLE_OF(TWO, "100,1"), -EBADMSG, "frames that cannot be");
+	check_document(BUNDLE_OF(TWO, "100,3"), -EBADMSG, "frames that cannot be");
+	check_document(BUNDLE_OF(TWO, "100,2,1,1"), -EBADMSG, "frames that cannot be");
+	check_document(BUNDLE_OF(TWO, "0,1,100,1"), -EBADMSG, "frames that cannot be");
+	check_document(BUNDLE_OF(TWO, "-9223372036854775808,2"), -EBADMSG, "frames that cannot be");
+	check_document(BUNDLE_OF(TWO, "100,9223372036854775807"), -EBADMSG,
+		       "frames that cannot be");
+	check_document(BUNDLE_OF(TWO, "\"100\",2"), -EBADMSG, "frames that cannot be");
+	check_document(BUNDLE_OF(TWO, "100"), -EBADMSG, "frames that cannot be");
+
+	check_document(LAYER_OF(",\"size\":3"), 0, NULL);
+	check_document(LAYER_OF(",\"size\":-3"), -EBADMSG, "size");
+	check_document(LAYER_OF(""), -EBADMSG, "lacks its tree");
+	check_document(LAYER_OF(",\"size\":3,\"blob\":[]"), -EBADMSG, NULL);
+	check_document(LAYER_OF(",\"size\":3,\"blob\":{\"digest\":" DIGEST
+				",\"size\":7,\"mediaType\":\"x\"}"),
+		       -EBADMSG, "is nowhere");
 }
 
 static struct shared_bundle make_bundle(struct fixture *fixture)
@@ -127,12 +161,24 @@ static void a_directory_gives_another_store_what_was_sent(void **state)
 			 .created_ns = 1700000000123456789,
 			 .duration_ns = 5},
 	};
+	const struct shared_layer layer = {
+		.record = {.parent = fixture_digest(4),
+			   .tree = fixture_digest(5),
+			   .diff_id = fixture_digest(6),
+			   .size = 7,
+			   .has_blob = true,
+			   .blob = fixture_digest(8),
+			   .media_type = "application/vnd.oci.image.layer.v1.tar+gzip"},
+		.blob_size = 9,
+		.repository = "library/node",
+	};
 	autoshared sent = {0}, got = {0};
 
 	assert_int_equal(cache_place_read(place, &got, &fixture->err), -ENODATA);
 	assert_ok(fixture, cache_place_send(place, &bundle, &fixture->err));
 	assert_int_equal(shared_add_bundle(&sent, &bundle), 0);
 	assert_int_equal(shared_add_step(&sent, &step), 0);
+	assert_int_equal(shared_add_layer(&sent, &layer), 0);
 	assert_ok(fixture, cache_place_write(place, &sent, &fixture->err));
 
 	assert_ok(fixture, cache_place_read(place, &got, &fixture->err));
@@ -143,6 +189,14 @@ static void a_directory_gives_another_store_what_was_sent(void **state)
 	assert_int_equal(got.steps[0].step.created_ns, step.step.created_ns);
 	assert_int_equal(got.bundle_count, 1);
 	assert_int_equal(got.bundles[0].size, bundle.size);
+	assert_true(got.bundles[0].has_frames);
+	/* Two small ones together, and a large one by itself. */
+	assert_int_equal(got.bundles[0].blobs[1].start, 0);
+	assert_int_equal(got.bundles[0].blobs[1].skip, 80);
+	assert_int_equal(got.bundles[0].blobs[2].start, got.bundles[0].blobs[1].stop);
+	assert_int_equal(got.bundles[0].blobs[2].stop, bundle.size);
+	assert_int_equal(got.layer_count, 1);
+	assert_memory_equal(&got.layers[0], &layer, sizeof(layer));
 
 	cache_place_close(place);
 	open_second(fixture, &store, &writer);
@@ -220,6 +274,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(digests_are_found_with_their_numbers),
 		cmocka_unit_test(documents_that_are_wrong_are_refused),
+		cmocka_unit_test(frames_and_layers_that_cannot_be_are_refused),
 		TEST_IN_STORE(a_directory_gives_another_store_what_was_sent),
 		TEST_IN_STORE(a_bundle_that_is_not_as_announced_is_refused),
 	};
