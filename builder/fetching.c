@@ -11,7 +11,7 @@
 #include "registry.h"
 
 /* Questions that are answered at once; a mount has not many more readers. */
-#define THREADS_MAX 80
+#define THREADS_MAX 256
 #define STACK_SIZE  ((size_t)2 * 1024 * 1024)
 #define TEXT_MAX    1024
 
@@ -50,7 +50,11 @@ static int fetch_blob(struct server *server, const char *text, struct msb_error 
 
 static int fetch_image(struct server *server, const char *text, struct msb_error *err)
 {
-	const struct msb_pull_options options = {.name = text, .lazy = MSB_LAZY_YES};
+	const struct msb_pull_options options = {
+		.name = text,
+		.lazy = MSB_LAZY_YES,
+		.hurried = true,
+	};
 	struct msb_pull_result result;
 
 	return msb_image_pull(server->root, &options, NULL, NULL, &result, err);

@@ -42,8 +42,8 @@ static void on_init(void *user_data, struct fuse_conn_info *connection)
 	connection->max_write = FUSE_OPS_READ_MAX; /* sets the pages of a request, reads included */
 	connection->max_read = FUSE_OPS_READ_MAX;  /* the mount option of this name says the same */
 	connection->max_readahead = FUSE_OPS_READ_MAX;
-	connection->max_background = 64;
-	connection->congestion_threshold = 48;
+	connection->max_background = FUSE_OPS_BACKGROUND;
+	connection->congestion_threshold = FUSE_OPS_BACKGROUND * 3 / 4;
 	context->ready(context->ready_context);
 }
 

@@ -27,5 +27,8 @@ extern const struct fuse_lowlevel_ops fuse_ops;
 
 /* The largest read and read-ahead. */
 #define FUSE_OPS_READ_MAX (1024 * 1024)
+/* Reads that the kernel has under way at once. Who reads what is still in a registry counts as long
+ * as he waits, and others must not wait for him. */
+#define FUSE_OPS_BACKGROUND 240
 
 #endif

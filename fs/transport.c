@@ -42,8 +42,9 @@ struct ring_header {
 	uint64_t reserved;
 };
 
-/* Requests that one core can have under way; more wait in the kernel. */
-#define DEPTH 16
+/* Requests that one core can have under way; more wait in the kernel. What waits for a registry
+ * keeps its exchange, so that they are as many as the kernel reads ahead, and some. */
+#define DEPTH (FUSE_OPS_BACKGROUND + 16)
 /* The number of what is no exchange: the queue was woken. */
 #define WOKEN DEPTH
 /* Beyond it every request would go the old way. */
@@ -51,10 +52,11 @@ struct ring_header {
 #define PAYLOAD   FUSE_OPS_READ_MAX
 /* Before the payload: the header, and room to put a request together. */
 #define FRONT 4096
+#define ROOM  ((size_t)FRONT + PAYLOAD)
 
 /* A request on its way through: the kernel's buffers and what is known about it. */
 struct exchange {
-	uint8_t *front; /* FRONT, then PAYLOAD bytes; mapped, touched when used */
+	uint8_t *front; /* FRONT, then PAYLOAD bytes, touched when used; the queue's */
 	struct iovec parts[2];
 	uint64_t unique;
 	bool answered;
@@ -71,6 +73,7 @@ struct queue {
 	bool started;
 	atomic_bool ended;
 	struct uring ring;
+	void *buffers; /* of all exchanges; mapped */
 	struct exchange exchanges[DEPTH];
 	unsigned live; /* exchanges that the kernel knows */
 	pthread_mutex_t lock;
@@ -232,18 +235,16 @@ static void await_waking(struct queue *queue)
 
 static void submit_ready(struct queue *queue)
 {
+	pthread_mutex_lock(&queue->lock);
 	for (unsigned i = 0; i < DEPTH; i++) {
 		struct exchange *exchange = &queue->exchanges[i];
-		bool ready;
 
-		pthread_mutex_lock(&queue->lock);
-		ready = exchange->ready;
-		if (ready)
-			exchange->deferred = exchange->ready = false;
-		pthread_mutex_unlock(&queue->lock);
-		if (ready)
-			submit(queue, i, RING_COMMIT);
+		if (!exchange->ready)
+			continue;
+		exchange->deferred = exchange->ready = false;
+		submit(queue, i, RING_COMMIT);
 	}
+	pthread_mutex_unlock(&queue->lock);
 	await_waking(queue);
 }
 
@@ -369,15 +370,17 @@ static unsigned count_cores(void)
 
 static bool make_exchanges(struct queue *queue)
 {
+	void *at = mmap(NULL, DEPTH * ROOM, PROT_READ | PROT_WRITE,
+			MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+	if (at == MAP_FAILED)
+		return false;
+	queue->buffers = at;
 	for (unsigned i = 0; i < DEPTH; i++) {
 		struct exchange *exchange = &queue->exchanges[i];
-		void *at = mmap(NULL, FRONT + PAYLOAD, PROT_READ | PROT_WRITE,
-				MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 
-		if (at == MAP_FAILED)
-			return false;
-		exchange->front = at;
-		exchange->parts[0] = (struct iovec){at, sizeof(struct ring_header)};
+		exchange->front = (uint8_t *)at + i * ROOM;
+		exchange->parts[0] = (struct iovec){exchange->front, sizeof(struct ring_header)};
 		exchange->parts[1] = (struct iovec){exchange->front + FRONT, PAYLOAD};
 	}
 	return true;
@@ -405,9 +408,8 @@ static void end_queue(struct queue *queue)
 		pthread_mutex_destroy(&queue->lock);
 		close(queue->woken);
 	}
-	for (unsigned i = 0; i < DEPTH; i++)
-		if (queue->exchanges[i].front)
-			munmap(queue->exchanges[i].front, FRONT + PAYLOAD);
+	if (queue->buffers)
+		munmap(queue->buffers, DEPTH * ROOM);
 }
 
 static void end_queues(struct transport *transport)

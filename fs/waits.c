@@ -10,7 +10,7 @@
 #include "transport.h"
 
 /* As many as the kernel sends ahead (max_background), and some. */
-#define THREADS_MAX 80
+#define THREADS_MAX 256
 #define STACK_SIZE  ((size_t)512 * 1024)
 
 struct job {

@@ -336,17 +336,18 @@ static void set_method(CURL *handle, const struct http_request *request)
 static void set_options(CURL *handle, struct transfer *transfer, struct curl_slist *headers)
 {
 	const struct http_request *request = transfer->request;
+	const long stall = (long)transfer->http->stall;
 
 	libcurl.easy_setopt(handle, CURLOPT_URL, request->url);
 	libcurl.easy_setopt(handle, CURLOPT_USERAGENT, "msb/" MSB_VERSION);
 	libcurl.easy_setopt(handle, CURLOPT_NOSIGNAL, 1L);
 	libcurl.easy_setopt(handle, CURLOPT_HTTPHEADER, headers);
 	libcurl.easy_setopt(handle, CURLOPT_ERRORBUFFER, transfer->message);
-	libcurl.easy_setopt(handle, CURLOPT_CONNECTTIMEOUT, CONNECT_TIME);
+	libcurl.easy_setopt(handle, CURLOPT_CONNECTTIMEOUT,
+			    stall < CONNECT_TIME ? stall : CONNECT_TIME);
 	libcurl.easy_setopt(handle, CURLOPT_LOW_SPEED_LIMIT, SLOWEST);
 	/* Who has received much may need a while before he says so. */
-	libcurl.easy_setopt(handle, CURLOPT_LOW_SPEED_TIME,
-			    (long)transfer->http->stall * (request->body ? 5 : 1));
+	libcurl.easy_setopt(handle, CURLOPT_LOW_SPEED_TIME, stall * (request->body ? 5 : 1));
 	libcurl.easy_setopt(handle, CURLOPT_BUFFERSIZE, PIECE);
 	libcurl.easy_setopt(handle, CURLOPT_UPLOAD_BUFFERSIZE, PIECE);
 	libcurl.easy_setopt(handle, CURLOPT_HEADERFUNCTION, on_header);

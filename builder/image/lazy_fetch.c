@@ -22,8 +22,6 @@
 /* Files of a request, and bytes that they may unpack to. */
 #define BATCH         512
 #define UNPACKED_MOST ((uint64_t)64 * 1024 * 1024)
-/* Who reads waits: trying again is for short interruptions only. */
-#define RETRIES 2
 /* A registry that failed is not asked again for so long: its next readers would wait as long. */
 #define REST_NS ((int64_t)5 * 1000000000)
 
@@ -34,6 +32,8 @@ struct source {
 	char *address;         /* of the mirror; NULL: the registry itself; owned */
 	pthread_mutex_t lock;  /* guards all below */
 	struct remote *remote; /* owned; NULL: not spoken to yet */
+	unsigned users;        /* of remote */
+	bool refused;          /* remote is of no use: others may know us by now */
 	int64_t failed_ns;     /* 0: not lately */
 	struct msb_error error;
 };
@@ -153,8 +153,7 @@ static int get_ready(struct lazy_fetcher *fetcher, struct msb_error *err)
 	r = registries_read(&fetcher->settings, err);
 	if (r < 0)
 		return r;
-	if (fetcher->settings.retries > RETRIES)
-		fetcher->settings.retries = RETRIES;
+	registries_hurry(&fetcher->settings);
 	r = http_new(fetcher->settings.timeout, &fetcher->http, err);
 	if (r < 0)
 		registries_done(&fetcher->settings);
@@ -214,15 +213,22 @@ static int nth_source(struct lazy_fetcher *fetcher, const char *place, size_t in
 	return r;
 }
 
-static void note_result(struct source *source, int r, const struct msb_error *err)
+/* Ends what open_source() began. */
+static void close_source(struct source *source, int r, const struct msb_error *err)
 {
-	bool unreachable = r == -ECONNREFUSED || r == -ETIMEDOUT || r == -ECONNRESET ||
-			   r == -EHOSTUNREACH || r == -EIO || r == -EBUSY;
+	bool rests = r == -ECONNREFUSED || r == -ETIMEDOUT || r == -ECONNRESET ||
+		     r == -EHOSTUNREACH || r == -EIO || r == -EBUSY || r == -EACCES;
 
 	pthread_mutex_lock(&source->lock);
-	source->failed_ns = unreachable ? remote_clock() : 0;
-	if (unreachable)
+	source->failed_ns = rests ? remote_clock() : 0;
+	if (rests)
 		source->error = *err;
+	source->refused = source->refused || r == -EACCES;
+	if (--source->users == 0 && source->refused) {
+		remote_close(source->remote);
+		source->remote = NULL;
+		source->refused = false;
+	}
 	pthread_mutex_unlock(&source->lock);
 }
 
@@ -252,6 +258,7 @@ static int open_source(struct lazy_fetcher *fetcher, struct source *source, stru
 		source->failed_ns = r < 0 ? remote_clock() : 0;
 		source->error = *err;
 	}
+	source->users += r >= 0;
 	pthread_mutex_unlock(&source->lock);
 	return r;
 }
@@ -538,7 +545,7 @@ static int get_from(struct lazy_fetcher *fetcher, const char *place, size_t inde
 		r = open_source(fetcher, source, &why);
 	if (r >= 0) {
 		r = get(request, source, &why);
-		note_result(source, r, &why);
+		close_source(source, r, &why);
 	}
 	return r < 0 ? msb_error_say(err, r, "%s: %s", place, why.text) : 0;
 }

@@ -494,6 +494,8 @@ int image_pull(struct store_writer *writer, const struct msb_pull_options *optio
 		r = registries_read(&pull.settings, err);
 	if (r < 0)
 		return r;
+	if (options->hurried)
+		registries_hurry(&pull.settings);
 	pull.incoming.limit = pull.settings.unpack_limit;
 	pull.lazy = options->lazy == MSB_LAZY_YES ||
 		    (options->lazy == MSB_LAZY_AS_CONFIGURED && pull.settings.lazy);

@@ -14,15 +14,27 @@
 #define UNPACK_LIMIT ((uint64_t)1 << 40)
 #define CHUNK        ((uint64_t)256 * 1024 * 1024)
 #define CHUNK_LEAST  ((uint64_t)1024 * 1024)
+/* Trying again is for short interruptions, and for connections that have died unnoticed. */
+#define HURRIED_RETRIES 1
 
 void registries_init(struct registries *registries)
 {
 	*registries = (struct registries){
 		.timeout = 60,
 		.retries = 4,
+		.lazy_timeout = 10,
 		.unpack_limit = UNPACK_LIMIT,
 		.chunk = CHUNK,
 	};
+}
+
+void registries_hurry(struct registries *registries)
+{
+	if (registries->timeout > registries->lazy_timeout)
+		registries->timeout = registries->lazy_timeout;
+	if (registries->retries > HURRIED_RETRIES)
+		registries->retries = HURRIED_RETRIES;
+	registries->hurried = true;
 }
 
 void registries_done(struct registries *registries)
@@ -104,6 +116,7 @@ int registries_add(struct registries *registries, const char *text, size_t size,
 		   struct msb_error *err)
 {
 	uint64_t timeout = registries->timeout, retries = registries->retries;
+	uint64_t lazy_timeout = registries->lazy_timeout;
 	json_auto_t *json = NULL;
 	int r = json_parse(text, size, "registries", &json, err);
 
@@ -116,6 +129,8 @@ int registries_add(struct registries *registries, const char *text, size_t size,
 	if (r >= 0)
 		r = take_number(json, "timeout", 1, 3600, &timeout, err);
 	if (r >= 0)
+		r = take_number(json, "lazyTimeout", 1, 3600, &lazy_timeout, err);
+	if (r >= 0)
 		r = take_number(json, "retries", 0, 20, &retries, err);
 	if (r >= 0)
 		r = take_number(json, "unpackLimit", 1, INT64_MAX, &registries->unpack_limit, err);
@@ -125,6 +140,7 @@ int registries_add(struct registries *registries, const char *text, size_t size,
 		r = json_take_bool(json, "lazy", &registries->lazy, err);
 	registries->timeout = (unsigned)timeout;
 	registries->retries = (unsigned)retries;
+	registries->lazy_timeout = (unsigned)lazy_timeout;
 	return r;
 }
 

@@ -20,6 +20,8 @@ struct registries {
 	struct strlist ca;       /* "host:port=FILE" */
 	unsigned timeout;        /* seconds without progress */
 	unsigned retries;
+	unsigned lazy_timeout; /* the same seconds where a reader waits for a file */
+	bool hurried;          /* whoever asks to wait long is not waited for */
 	uint64_t unpack_limit; /* bytes a layer may unpack to */
 	uint64_t chunk;        /* bytes; larger blobs are sent in pieces of this size */
 	bool lazy;             /* base images that allow it are not fetched whole */
@@ -30,6 +32,8 @@ int registries_read(struct registries *ret, struct msb_error *err);
 /* One document over what is there, for tests and for registries_read(). */
 int registries_add(struct registries *registries, const char *json, size_t size,
 		   struct msb_error *err);
+/* For what a reader waits for: he is told soon that a registry does not answer. */
+void registries_hurry(struct registries *registries);
 void registries_init(struct registries *registries);
 void registries_done(struct registries *registries);
 

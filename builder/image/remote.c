@@ -14,6 +14,7 @@
 #define HELLO_MAX       ((uint64_t)1024 * 1024)
 #define FIRST_PAUSE_MS  500
 #define LONGEST_PAUSE   ((int64_t)60 * 1000)
+#define HURRIED_PAUSE   ((int64_t)5 * 1000)
 #define LONGEST_TRYING  ((int64_t)600 * 1000000000)
 #define COMPLAINT_SHOWN 200
 
@@ -84,7 +85,11 @@ bool retry_again(struct http *http, unsigned most, struct retry *retry, int r,
 bool remote_again(struct remote *remote, struct retry *retry, int r,
 		  const struct http_response *response)
 {
-	return retry_again(remote->http, remote->settings->retries, retry, r, response);
+	const struct registries *settings = remote->settings;
+
+	if (settings->hurried && pause_of(retry, r, response) > HURRIED_PAUSE)
+		return false;
+	return retry_again(remote->http, settings->retries, retry, r, response);
 }
 
 /* --- What registries say when they refuse --- */

@@ -197,6 +197,7 @@ struct msb_pull_options {
 	const char *name;     /* as users write it, a tag or a digest behind it */
 	const char *platform; /* "linux/arm64"; NULL: this machine's */
 	enum msb_lazy lazy;
+	bool hurried; /* a reader waits for it: a registry that does not answer is given up soon */
 };
 struct msb_pull_result {
 	struct msb_digest digest; /* of what the name stands for, an image or an index of images */

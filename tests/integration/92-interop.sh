@@ -2,6 +2,7 @@
 # Others read what msb writes, and msb reads what others write: dockerd, skopeo, umoci, buildah,
 # podman.
 . "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/registries.sh"
 
 tree_of_everything() { # FOLDER: all that an image can hold; later steps take some of it away
     local long deep
@@ -81,11 +82,11 @@ END
 }
 
 start_dockerd() {
-    local root=$work/docker
+    local root=$work/dockerd
 
     mkdir "$root"
-    echo "{}" >"$root/config.json"
-    export DOCKER_HOST=unix://$root/socket DOCKER_CONFIG=$root
+    echo "{}" >"$DOCKER_CONFIG/config.json"
+    export DOCKER_HOST=unix://$root/socket
     spawn dockerd --iptables=false --bridge=none --data-root "$root/data" \
         --exec-root "$root/exec" --pidfile "$root/pid" -H "$DOCKER_HOST" 2>"$root/log"
 }
@@ -113,10 +114,11 @@ docker_shows() {
     mount -t overlay -o "ro,lowerdir=$layers:$work/none" overlay "$2"
 }
 
-# dockerd and buildah take nothing of a root directory itself from a layer.
+# dockerd and buildah take nothing of a root directory itself from a layer, and show the table of
+# an eStargz layer, which is a file for them.
 same_below_root() {
     rsync -aHAXn --checksum --delete --itemize-changes "$1/" "$2/" |
-        sed '/^\.d[.a-z]* \.\/$/d' >differences
+        sed '/^\.d[.a-z]* \.\/$/d; /^\*deleting  *stargz\.index\.json$/d' >differences
     same "" "$(head -20 differences)"
 }
 
@@ -142,10 +144,21 @@ podman_here() {
         --runtime runc --cgroup-manager cgroupfs "$@"
 }
 
-# buildah_shows IMAGE FOLDER
-buildah_shows() {
-    local container
+# diff_ids_fit FOLDER UNPACK…: of an image that skopeo copied there, unpacked by another program.
+diff_ids_fit() {
+    local folder=$1 layer
 
+    shift
+    jq -r '.layers[].digest' "$folder/manifest.json" | while read -r layer; do
+        "$@" <"$folder/${layer#sha256:}" | sha256sum | sed 's/^/sha256:/; s/ .*//'
+    done >unpacked-ids
+    jq -r '.rootfs.diff_ids[]' \
+        "$folder/$(jq -r '.config.digest[7:]' "$folder/manifest.json")" >announced-ids
+    diff announced-ids unpacked-ids
+}
+
+# buildah_shows IMAGE FOLDER; the container is $container.
+buildah_shows() {
     container=$(buildah_here from --pull-never --isolation chroot "$1")
     ln -sfn "$(buildah_here mount "$container")" "$2"
 }
@@ -189,8 +202,8 @@ python3 "$here/check_oci.py" --archive saved.tar
 
 it "is inspected and copied by skopeo"
 for source in docker-archive:docker.tar oci-archive:oci.tar docker-archive:saved.tar; do
-    skopeo inspect --config --raw "$source" >config
-    same "$id" "sha256:$(sha256sum config | cut -d' ' -f1)"
+    skopeo inspect --config --raw "$source" >configuration
+    same "$id" "sha256:$(sha256sum configuration | cut -d' ' -f1)"
 done
 skopeo inspect oci-archive:oci.tar >inspected
 same "$(jq -c '.Config.Labels' ours.json)" "$(jq -c .Labels inspected)"
@@ -242,6 +255,35 @@ for archive in docker.tar oci.tar; do
     same "made new file hello there b" "$(xargs <out)"
     podman_here rmi -f "$id" >out
 done
+
+it "is pulled and run by others when it was pushed to be pulled lazily"
+port=$(free_port)
+registry lazy "$port"
+while read -r form unpack; do
+    remote=127.0.0.1:$port/team/image:${form%:*}
+    msb tag example.test/team/image:v1 "$remote"
+    msb push -q --compression "$form" "$remote" >out
+    msb rmi "$remote" >out
+    skopeo copy -q --src-tls-verify=false "docker://$remote" "dir:lazy-${form%:*}"
+    diff_ids_fit "lazy-${form%:*}" "$unpack" -dc
+    pulled=$(buildah_here pull -q --tls-verify=false "$remote")
+    buildah_shows "$pulled" shown-by-buildah
+    same_below_root "$ours" shown-by-buildah/
+    buildah_here run --isolation chroot "$container" -- sh -c 'cat /made /opaque/new' >out
+    same "made new" "$(xargs <out)"
+    buildah_here rm -a >out
+    buildah_here rmi -f "$pulled" >out
+done <<'END'
+estargz gzip
+zstd:chunked zstd
+END
+docker pull -q "127.0.0.1:$port/team/image:estargz" >out
+docker_shows "127.0.0.1:$port/team/image:estargz" shown
+same_below_root "$ours" shown
+umount shown
+docker run --rm --network host "127.0.0.1:$port/team/image:estargz" >out
+same "made new file hello there b" "$(xargs <out)"
+docker rmi "127.0.0.1:$port/team/image:estargz" >out
 
 rm -rf ctx/*
 dockerfile <<'END'

@@ -21,7 +21,8 @@ first component says what goes wrong:
   drip        manifests trickle
   circle      manifests are redirected in a circle
   large       a manifest that does not end
-  token       asks for a bearer token, from /token, where user:secret is wanted
+  token       asks for a bearer token, from /token, where user:secret is wanted; STORE/token holds
+              the one that is good
   away        wants a password, and redirects blobs to another host's good
   echo        refuses, and repeats what it was sent
 """
@@ -37,6 +38,14 @@ import time
 
 STORE, PORT_FILE = sys.argv[1], sys.argv[2]
 seen = {}
+
+
+def good_token():
+    try:
+        with open(os.path.join(STORE, "token")) as file:
+            return file.read().strip()
+    except FileNotFoundError:
+        return "somebody"
 
 
 class Handler(http.server.BaseHTTPRequestHandler):
@@ -75,7 +84,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
             return self.complain(401, "no such user: " + authorization)
         if not authorization:
             return self.answer(200, b'{"token": "nobody"}')
-        return self.answer(200, b'{"access_token": "somebody", "expires_in": 300}')
+        return self.answer(200, json.dumps({"access_token": good_token(),
+                                            "expires_in": 300}).encode())
 
     def passes(self, kind):
         """False when a refusal was sent."""
@@ -92,7 +102,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
             self.complain(403, "you sent %s which is %s" % (sent, plain.split(":")[1]))
         elif kind in ("echo", "away") and "Authorization" not in self.headers:
             self.complain(401, "who", [("WWW-Authenticate", 'Basic realm="echo"')])
-        elif kind == "token" and self.headers.get("Authorization") != "Bearer somebody":
+        elif kind == "token" and self.headers.get("Authorization") != "Bearer " + good_token():
             self.complain(401, "token", [("WWW-Authenticate", self.challenge())])
         else:
             return True

@@ -180,6 +180,7 @@ static void settings_are_read_and_checked(void **state)
 		"{\"timeout\": 0}",
 		"{\"timeout\": \"1\"}",
 		"{\"retries\": 21}",
+		"{\"lazyTimeout\": 0}",
 		"{\"unpackLimit\": 0}",
 		"{\"chunk\": 5}",
 		"{\"mirrors\": {\"a\": [\"http://user:secret@b\"]}}",
@@ -202,6 +203,9 @@ static void settings_are_read_and_checked(void **state)
 	assert_string_equal(ca, "/ca");
 	assert_int_equal(settings.retries, 7);
 	assert_int_equal(settings.timeout, 60);
+	registries_hurry(&settings);
+	assert_int_equal(settings.retries, 1);
+	assert_int_equal(settings.timeout, 10);
 	registries_done(&settings);
 	for (size_t i = 0; i < sizeof(refused) / sizeof(refused[0]); i++) {
 		struct msb_error err = {0};
