@@ -201,16 +201,28 @@ ssize_t core_read(struct core *core, uint64_t id, void *bytes, size_t size, uint
 	return node_read(&node, bytes, size, offset);
 }
 
-int core_ahead(struct core *core, uint64_t directory, uint64_t first, uint64_t end, void *room,
-	       size_t size, core_ahead_fn each, void *context)
+ssize_t core_read_at(struct core *core, const struct core_place *place, void *bytes, size_t size,
+		     uint64_t *ret_id)
 {
-	autonode node = {0};
+	autonode directory = {0}, node = {0};
+	struct core_node answer;
 	int r;
 
-	if (!inode_is_tree(directory))
+	if (!inode_is_tree(place->directory))
 		return -ENOENT;
-	r = node_get(core, directory, &node);
-	return r < 0 ? r : node_ahead(&node, first, end, room, size, each, context);
+	r = node_get(core, place->directory, &directory);
+	if (r == 0)
+		r = node_child(&directory, place->index, &node);
+	if (r < 0)
+		return r;
+	if (node.entry.type != MSB_FILE || node.entry.link || node.entry.size == 0 ||
+	    node.entry.size > size)
+		return -ENODATA;
+	r = node_answer(&node, &answer);
+	if (r < 0)
+		return r;
+	*ret_id = answer.id;
+	return node_read(&node, bytes, size, 0);
 }
 
 int core_seek(struct core *core, uint64_t id, uint64_t offset, int whence, uint64_t *ret)

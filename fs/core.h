@@ -63,25 +63,22 @@ typedef bool (*core_list_fn)(void *context, const char *name, const struct core_
 			     uint64_t next);
 int core_list(struct core *core, uint64_t id, uint64_t offset, core_list_fn each, void *context);
 
+/* A symlink's target, NUL-terminated, owned by the caller. */
+int core_readlink(struct core *core, uint64_t id, char **ret);
+
 /* Where a file stands: the entry at index of a directory. */
 struct core_place {
 	uint64_t directory; /* its node; 0: in no tree, or one of several names */
 	uint64_t index;
 };
 
-/* A symlink's target, NUL-terminated, owned by the caller. */
-int core_readlink(struct core *core, uint64_t id, char **ret);
-
 /* Fewer bytes than size at the file's end only. ret_place may be NULL. */
 ssize_t core_read(struct core *core, uint64_t id, void *bytes, size_t size, uint64_t offset,
 		  struct core_place *ret_place);
-
-/* Reads what nobody asked for yet: all files that have one name and from 1 to size bytes, among a
- * directory's entries from index first on, before end; room has as many. each returns false when it
- * wants no more. -ENOENT: there are no entries at first or behind. */
-typedef bool (*core_ahead_fn)(void *context, uint64_t id, const void *bytes, size_t size);
-int core_ahead(struct core *core, uint64_t directory, uint64_t first, uint64_t end, void *room,
-	       size_t size, core_ahead_fn each, void *context);
+/* The whole file at place, and its node. -ENODATA: not a file, or empty, or larger than size, or
+ * a hard link; -ENOENT: behind the last entry. */
+ssize_t core_read_at(struct core *core, const struct core_place *place, void *bytes, size_t size,
+		     uint64_t *ret_id);
 /* whence is SEEK_DATA or SEEK_HOLE. -ENXIO at or behind the end. */
 int core_seek(struct core *core, uint64_t id, uint64_t offset, int whence, uint64_t *ret);
 

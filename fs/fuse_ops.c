@@ -213,7 +213,6 @@ static void on_read(fuse_req_t request, fuse_ino_t id, size_t size, off_t offset
 {
 	const struct fuse_ops_context *context = fuse_req_userdata(request);
 	const struct waiting waiting = {request, context->core, id, size, offset, NULL};
-	struct push *push = context->push;
 	char *bytes = reply_room(size);
 	struct core_place place = {0};
 	ssize_t n = -ENOMEM;
@@ -223,16 +222,12 @@ static void on_read(fuse_req_t request, fuse_ino_t id, size_t size, off_t offset
 		n = core_read(context->core, id, bytes, size, (uint64_t)offset, &place);
 	if (n == -EREMOTE && wait_for(&waiting, read_waiting))
 		return;
-	if (n <= 0 || offset != 0 || !place.directory)
-		push = NULL;
-	if (push)
-		push_saw_read(push, &place);
+	if (context->push && n > 0 && offset == 0 && place.directory)
+		push_saw_read(context->push, &place);
 	if (n < 0)
 		fuse_reply_err(request, n == -EREMOTE ? EIO : (int)-n);
 	else
 		fuse_reply_buf(request, bytes, (size_t)n);
-	if (push)
-		push_go_on(push);
 }
 
 /* A directory's listing on its way into a reply. */
@@ -270,7 +265,6 @@ static void list(fuse_req_t request, fuse_ino_t id, size_t size, off_t offset, b
 	const struct fuse_ops_context *context = fuse_req_userdata(request);
 	struct core *core = core_of(request);
 	struct listing listing = {request, plus, reply_room(size), size, 0, 0};
-	struct push *push = context->push;
 	int r = -ENOMEM;
 
 	if (listing.bytes)
@@ -278,16 +272,12 @@ static void list(fuse_req_t request, fuse_ino_t id, size_t size, off_t offset, b
 	/* What was listed before a failure is given first; the next request meets it again. */
 	if (listing.used)
 		r = core_lend(core, id, listing.lookups);
-	if (!plus || r < 0 || offset == 0 || listing.used > 0)
-		push = NULL;
-	if (push)
-		push_saw_list(push, id);
+	if (context->push && plus && r == 0 && offset && listing.used == 0)
+		push_saw_list(context->push, id);
 	if (r < 0)
 		fuse_reply_err(request, -r);
 	else if (fuse_reply_buf(request, listing.bytes, listing.used) < 0 && listing.lookups)
 		core_forget(core, id, listing.lookups);
-	if (push)
-		push_go_on(push);
 }
 
 static void on_readdir(fuse_req_t request, fuse_ino_t id, size_t size, off_t offset,

@@ -143,6 +143,23 @@ int node_lookup(const struct node *node, const char *name, struct node *ret)
 	return take(node->core, node->view, dir, index, node->number, ret);
 }
 
+int node_child(const struct node *node, uint64_t index, struct node *ret)
+{
+	struct cached_dir *dir;
+	int r;
+
+	if (node->entry.type != MSB_DIRECTORY)
+		return -ENOTDIR;
+	r = load(node->core, &node->entry.digest, &dir);
+	if (r < 0)
+		return r;
+	if (index >= msb_dir_count(dir->dir)) {
+		dircache_put(node->core->dirs, dir);
+		return -ENOENT;
+	}
+	return take(node->core, node->view, dir, index, node->number, ret);
+}
+
 /* "." and ".." of a directory; only their types and inode numbers count. */
 static bool list_dots(const struct node *node, uint64_t *offset, core_list_fn each, void *context)
 {
@@ -165,32 +182,21 @@ static bool list_dots(const struct node *node, uint64_t *offset, core_list_fn ea
 	return true;
 }
 
-/* The entry at index of dir, which lists the directory node and stays its caller's. */
-static int entry_of(const struct node *node, struct cached_dir *dir, size_t index, struct node *ret)
-{
-	uint64_t number = node->number + msb_dir_rank(dir->dir, index);
-
-	if (number >= INODE_LIMIT)
-		return -EOVERFLOW;
-	*ret = (struct node){node->core, node->view, dir, index, (uint32_t)number, node->number};
-	msb_dir_get(dir->dir, index, &ret->entry);
-	return 0;
-}
-
 static int list_entry(const struct node *node, struct cached_dir *dir, size_t index,
 		      core_list_fn each, void *context)
 {
 	struct core_node answer;
 	char name[NAME_MAX + 1];
-	struct node child;
-	int r = entry_of(node, dir, index, &child);
+	struct node child = {node->core, node->view, dir, index, 0, node->number};
+	uint64_t number = node->number + msb_dir_rank(dir->dir, index);
+	int r;
 
-	if (r < 0)
-		return r;
-	if (child.entry.name_length > NAME_MAX)
+	msb_dir_get(dir->dir, index, &child.entry);
+	if (number >= INODE_LIMIT || child.entry.name_length > NAME_MAX)
 		return -EOVERFLOW;
 	memcpy(name, child.entry.name, child.entry.name_length);
 	name[child.entry.name_length] = '\0';
+	child.number = (uint32_t)number;
 	r = node_answer(&child, &answer);
 	if (r < 0)
 		return r;
@@ -215,37 +221,6 @@ int node_list(const struct node *node, uint64_t offset, core_list_fn each, void 
 		r = list_entry(node, dir, i, each, context);
 	dircache_put(node->core->dirs, dir);
 	return r < 0 ? r : 0;
-}
-
-int node_ahead(const struct node *node, uint64_t first, uint64_t end, void *room, size_t size,
-	       core_ahead_fn each, void *context)
-{
-	struct cached_dir *dir;
-	struct core_node answer;
-	struct node child;
-	ssize_t n = 0;
-	int r;
-
-	if (node->entry.type != MSB_DIRECTORY)
-		return -ENOENT;
-	r = load(node->core, &node->entry.digest, &dir);
-	if (r < 0)
-		return r;
-	if (first >= msb_dir_count(dir->dir))
-		r = -ENOENT;
-	for (uint64_t i = first; i < end && i < msb_dir_count(dir->dir) && r == 0 && n >= 0; i++) {
-		r = entry_of(node, dir, i, &child);
-		if (r < 0 || child.entry.type != MSB_FILE || child.entry.link ||
-		    child.entry.size == 0 || child.entry.size > size)
-			continue;
-		n = node_read(&child, room, size, 0);
-		if (n > 0)
-			r = node_answer(&child, &answer);
-		if (n > 0 && r == 0 && !each(context, answer.id, room, (size_t)n))
-			break;
-	}
-	dircache_put(node->core->dirs, dir);
-	return n < 0 ? (int)n : r;
 }
 
 int node_readlink(const struct node *node, char **ret)

@@ -28,10 +28,9 @@ void node_done(struct node *node);
 int node_answer(const struct node *node, struct core_node *ret);
 
 int node_lookup(const struct node *node, const char *name, struct node *ret);
+/* The entry at index of a directory; -ENOENT behind the last. */
+int node_child(const struct node *node, uint64_t index, struct node *ret);
 int node_list(const struct node *node, uint64_t offset, core_list_fn each, void *context);
-/* As core_ahead(). */
-int node_ahead(const struct node *node, uint64_t first, uint64_t end, void *room, size_t size,
-	       core_ahead_fn each, void *context);
 int node_readlink(const struct node *node, char **ret);
 ssize_t node_xattr(const struct node *node, const char *name, void *value, size_t size);
 ssize_t node_xattr_list(const struct node *node, char *list, size_t size);

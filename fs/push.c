@@ -12,11 +12,9 @@
 #define FILE_MAX (64 * 1024)
 /* How many entries ahead: doubled each time the reader comes to the window's end. */
 #define WINDOW_FIRST 8
-#define WINDOW_MAX   512
-/* How many bytes ahead of what was read last. */
-#define BYTES_MAX (4 * 1024 * 1024)
-/* So many entries at a time; the reader waits for the first ones. */
-#define BATCH 8
+#define WINDOW_MAX   64
+/* So many bytes at a time: the reader waits for them. */
+#define BYTES_MAX (512 * 1024)
 /* Who may not push itself waits at most so long for the thread that does. */
 #define PATIENCE_NS 2000000
 /* What lies between two files in order: entries that are no files or need no reading. */
@@ -31,7 +29,6 @@ struct stream {
 	uint64_t directory; /* its node; 0: unused */
 	uint64_t last;      /* the entry that was read last */
 	uint64_t next, end; /* entries to be pushed */
-	size_t bytes;       /* pushed since */
 	unsigned hits, window;
 	uint64_t used; /* for finding the one unused for longest */
 };
@@ -54,7 +51,7 @@ struct push {
 	bool has_pusher;
 	pthread_t pusher;
 	pthread_cond_t changed; /* asked, done or stopping */
-	uint64_t asked, done;   /* done: the batches that came first, too */
+	uint64_t asked, done;
 };
 
 static struct stream *stream_of(struct push *push, uint64_t directory)
@@ -86,7 +83,6 @@ static void see_read(struct push *push, const struct core_place *place)
 	struct stream *stream = stream_of(push, place->directory);
 
 	stream->used = ++push->clock;
-	stream->bytes = 0;
 	if (is_next(stream, place)) {
 		stream->hits++;
 	} else {
@@ -101,7 +97,7 @@ static void see_read(struct push *push, const struct core_place *place)
 		return;
 	if (stream->next <= place->index)
 		stream->next = place->index + 1;
-	if (place->index + stream->window / 2 >= stream->end) {
+	if (place->index >= stream->end) {
 		stream->end = place->index + 1 + stream->window;
 		if (stream->window < WINDOW_MAX)
 			stream->window *= 2;
@@ -124,94 +120,73 @@ static void see_list(struct push *push, uint64_t directory)
 				  .window = 2 * WINDOW_FIRST};
 }
 
-static bool wants_work(const struct stream *stream)
+static bool has_work(const struct push *push)
 {
-	return stream->next < stream->end && stream->bytes < BYTES_MAX;
+	for (size_t i = 0; i < STREAMS; i++)
+		if (push->streams[i].next < push->streams[i].end)
+			return true;
+	return false;
 }
 
-/* The stream used last of those that have something to do; NULL: none. */
-static struct stream *find_work(struct push *push)
+/* The entry to push next, of the stream used last; false when there is nothing to do. */
+static bool take_work(struct push *push, struct core_place *ret)
 {
 	struct stream *best = NULL;
 
 	for (size_t i = 0; i < STREAMS; i++)
-		if (wants_work(&push->streams[i]) && (!best || push->streams[i].used > best->used))
+		if (push->streams[i].next < push->streams[i].end &&
+		    (!best || push->streams[i].used > best->used))
 			best = &push->streams[i];
-	return best;
-}
-
-/* Entries of one directory to be pushed, and what became of it. */
-struct batch {
-	struct push *push;
-	uint64_t directory, first, end;
-	size_t bytes;
-	int r;
-};
-
-static bool take_work(struct push *push, struct batch *ret)
-{
-	struct stream *stream = push->stopping ? NULL : find_work(push);
-
-	if (!stream)
+	if (!best)
 		return false;
-	*ret = (struct batch){push, stream->directory, stream->next, stream->end, 0, 0};
-	if (ret->end > ret->first + BATCH)
-		ret->end = ret->first + BATCH;
-	stream->next = ret->end;
+	*ret = (struct core_place){best->directory, best->next++};
 	return true;
 }
 
-/* Nothing more in this directory where the kernel does not know its entries (nobody listed it), or
- * there are no more. */
-static void account(struct push *push, const struct batch *batch)
+/* Nothing more in this directory. */
+static void give_up(struct push *push, uint64_t directory)
 {
-	for (size_t i = 0; i < STREAMS; i++) {
-		struct stream *stream = &push->streams[i];
+	pthread_mutex_lock(&push->lock);
+	for (size_t i = 0; i < STREAMS; i++)
+		if (push->streams[i].directory == directory)
+			push->streams[i].next = push->streams[i].end;
+	pthread_mutex_unlock(&push->lock);
+}
 
-		if (stream->directory != batch->directory)
-			continue;
-		stream->bytes += batch->bytes;
-		if (batch->r < 0)
-			stream->next = stream->end;
+/* The bytes that were pushed. */
+static size_t push_one(struct push *push, const struct core_place *place)
+{
+	struct fuse_bufvec vector = FUSE_BUFVEC_INIT(0);
+	uint64_t id;
+	ssize_t n = core_read_at(push->core, place, push->bytes, FILE_MAX, &id);
+	int r = n < 0 ? (int)n : 0;
+
+	if (n > 0) {
+		vector.buf[0].mem = push->bytes;
+		vector.buf[0].size = (size_t)n;
+		r = fuse_lowlevel_notify_store(push->session, id, 0, &vector, 0);
 	}
+	/* The kernel does not know it (nobody listed the directory), or there are no more. */
+	if (r < 0 && r != -ENODATA)
+		give_up(push, place->directory);
+	return r < 0 ? 0 : (size_t)n;
 }
 
-static bool push_one(void *context, uint64_t id, const void *bytes, size_t size)
+/* Pushes what the reader is expected to want, unless another thread is at it. */
+static void push_some(struct push *push)
 {
-	struct batch *batch = context;
-	struct fuse_bufvec vector = FUSE_BUFVEC_INIT(size);
-
-	vector.buf[0].mem = (void *)(uintptr_t)bytes;
-	batch->r = fuse_lowlevel_notify_store(batch->push->session, id, 0, &vector, 0);
-	batch->bytes += size;
-	return batch->r == 0;
-}
-
-/* Pushes what the reader is expected to want, so many batches at most, unless another thread is at
- * it. */
-static void push_some(struct push *push, unsigned batches)
-{
-	struct batch batch;
+	struct core_place place;
+	size_t bytes = 0;
 	bool more = true;
-	int r;
 
 	if (pthread_mutex_trylock(&push->pushing) != 0)
 		return;
-	while (more && batches-- > 0) {
+	while (more) {
 		pthread_mutex_lock(&push->lock);
-		more = take_work(push, &batch);
+		more = !push->stopping && bytes < BYTES_MAX && take_work(push, &place);
 		pthread_mutex_unlock(&push->lock);
-		if (!more)
-			break;
-		r = core_ahead(push->core, batch.directory, batch.first, batch.end, push->bytes,
-			       FILE_MAX, push_one, &batch);
-		if (batch.r == 0)
-			batch.r = r;
-		pthread_mutex_lock(&push->lock);
-		account(push, &batch);
-		push->done = push->asked;
-		pthread_cond_broadcast(&push->changed);
-		pthread_mutex_unlock(&push->lock);
+		if (more)
+			bytes += push_one(push, &place);
 	}
 	pthread_mutex_unlock(&push->pushing);
 }
@@ -219,17 +194,20 @@ static void push_some(struct push *push, unsigned batches)
 static void *run_pusher(void *context)
 {
 	struct push *push = context;
+	uint64_t asked;
 
 	pthread_mutex_lock(&push->lock);
 	while (!push->stopping) {
-		if (!find_work(push)) {
-			push->done = push->asked;
+		if (push->asked == push->done) {
 			pthread_cond_wait(&push->changed, &push->lock);
 			continue;
 		}
+		asked = push->asked;
 		pthread_mutex_unlock(&push->lock);
-		push_some(push, 1);
+		push_some(push);
 		pthread_mutex_lock(&push->lock);
+		push->done = asked;
+		pthread_cond_broadcast(&push->changed);
 	}
 	pthread_mutex_unlock(&push->lock);
 	return NULL;
@@ -241,7 +219,7 @@ static void ask_pusher(struct push *push)
 	struct timespec until;
 	uint64_t asked;
 
-	if (push->stopping || !find_work(push))
+	if (push->stopping || !has_work(push))
 		return;
 	if (!push->has_pusher)
 		push->has_pusher = pthread_create(&push->pusher, NULL, run_pusher, push) == 0;
@@ -261,36 +239,29 @@ static void ask_pusher(struct push *push)
 }
 
 /* With the lock held, and without it on return. */
-static void begin(struct push *push)
+static void work(struct push *push)
 {
 	bool ring = transport_is_ring();
-	bool work = find_work(push);
 
 	if (ring)
 		ask_pusher(push);
 	pthread_mutex_unlock(&push->lock);
-	if (!ring && work)
-		push_some(push, 1);
+	if (!ring)
+		push_some(push);
 }
 
 void push_saw_read(struct push *push, const struct core_place *place)
 {
 	pthread_mutex_lock(&push->lock);
 	see_read(push, place);
-	begin(push);
+	work(push);
 }
 
 void push_saw_list(struct push *push, uint64_t directory)
 {
 	pthread_mutex_lock(&push->lock);
 	see_list(push, directory);
-	begin(push);
-}
-
-void push_go_on(struct push *push)
-{
-	if (!transport_is_ring())
-		push_some(push, UINT32_MAX);
+	work(push);
 }
 
 struct push *push_new(struct core *core, struct fuse_session *session)
