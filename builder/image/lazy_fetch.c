@@ -3,14 +3,11 @@
  * most often lies behind it: small files come together.
  */
 #include <errno.h>
-#include <fcntl.h>
 #include <pthread.h>
 #include <string.h>
-#include <sys/mman.h>
 
-#include "io.h"
 #include "lazy.h"
-#include "range.h"
+#include "lazy_request.h"
 #include "reference.h"
 
 /* Compressed bytes that a request brings besides what was asked for; more while they are asked for
@@ -263,186 +260,9 @@ static int open_source(struct lazy_fetcher *fetcher, struct source *source, stru
 	return r;
 }
 
-/* --- One request --- */
-
-struct request {
-	struct lazy_fetcher *fetcher;
-	struct store_writer *writer;
-	struct store_remote *files; /* what it brings; owned. The first is what is wanted */
-	size_t count;
-	uint64_t start, stop; /* of the layer */
-	uint8_t *bytes;       /* owned: allocated, or mapped where fd is a file */
-	int fd;
-	uint64_t at;
-};
-
-static void request_done(struct request *request)
+static int get(struct lazy_request *request, struct source *source, struct msb_error *err)
 {
-	if (request->fd >= 0) {
-		if (request->bytes)
-			munmap(request->bytes, (size_t)(request->stop - request->start));
-		close(request->fd);
-	} else {
-		free(request->bytes);
-	}
-	store_remotes_free(request->files, request->count);
-}
-
-static int take_bytes(void *context, const void *bytes, size_t size, struct msb_error *err)
-{
-	struct request *request = context;
-	int r = 0;
-
-	if (request->fd >= 0)
-		r = io_pwrite(request->fd, bytes, size, request->at);
-	else
-		memcpy(request->bytes + request->at, bytes, size);
-	if (r < 0)
-		return msb_error_set(err, r, "write to '%s'",
-				     store_writer_scratch_path(request->writer));
-	request->at += size;
-	return 0;
-}
-
-/* Memory for most, a file for what is large. */
-static int make_room(struct request *request, struct msb_error *err)
-{
-	uint64_t size = request->stop - request->start;
-
-	request->at = 0;
-	if (request->bytes || request->fd >= 0)
-		return 0; /* a second try */
-	if (size <= 2 * WINDOW_MOST) {
-		request->bytes = malloc((size_t)size);
-		return request->bytes ? 0 : msb_error_memory(err);
-	}
-	request->fd = openat(store_writer_scratch(request->writer), ".",
-			     O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
-	return request->fd < 0 ? msb_error_set(err, errno, "make a temporary file in '%s'",
-					       store_writer_scratch_path(request->writer))
-			       : 0;
-}
-
-static int map_file(struct request *request, struct msb_error *err)
-{
-	void *at;
-
-	if (request->fd < 0 || request->bytes)
-		return 0;
-	at = mmap(NULL, (size_t)(request->stop - request->start), PROT_READ, MAP_SHARED,
-		  request->fd, 0);
-	if (at == MAP_FAILED)
-		return msb_error_set(err, errno, "read what was fetched");
-	request->bytes = at;
-	return 0;
-}
-
-struct unpacking {
-	struct store_stream *stream;
-	struct msb_hasher *hasher;
-};
-
-static int take_unpacked(void *context, const void *bytes, size_t size, struct msb_error *err)
-{
-	struct unpacking *unpacking = context;
-
-	msb_hasher_update(unpacking->hasher, bytes, size);
-	return store_stream_write(unpacking->stream, bytes, size, err);
-}
-
-static int unpack_part(const struct request *request, const struct store_part *part,
-		       struct unpacking *unpacking, struct msb_error *err)
-{
-	struct memory_source memory = {
-		.bytes = (const char *)request->bytes + (part->start - request->start),
-		.size = (size_t)(part->stop - part->start),
-	};
-	const struct layer_source source = memory_source(&memory);
-	const struct layer_sink sink = {take_unpacked, unpacking};
-	struct msb_digest digest;
-	int r = layer_read_part(&source, part->skip, part->size, &sink, err);
-
-	msb_hasher_finish(unpacking->hasher, &digest);
-	if (r >= 0 && !msb_digest_equal(&digest, &part->digest))
-		r = msb_error_say(err, EBADMSG, "what came is not what the layer announces");
-	return r;
-}
-
-/* The pieces make up the file, whose own digest has the last word. */
-static int unpack_file(const struct request *request, const struct store_remote *file,
-		       struct msb_error *err)
-{
-	AUTO(msb_hasher_freep) struct msb_hasher *hasher = msb_hasher_new();
-	struct unpacking unpacking = {.hasher = hasher};
-	struct msb_digest digest;
-	int r = hasher ? store_stream_begin(request->writer, file->size, &unpacking.stream, err)
-		       : msb_error_memory(err);
-
-	if (r < 0)
-		return r;
-	for (size_t i = 0; r >= 0 && i < file->part_count; i++)
-		r = unpack_part(request, &file->parts[i], &unpacking, err);
-	if (r < 0) {
-		store_stream_abandon(unpacking.stream);
-		return r;
-	}
-	r = store_stream_finish(unpacking.stream, &digest, err);
-	if (r >= 0 && !msb_digest_equal(&digest, &file->digest))
-		r = msb_error_say(err, EBADMSG, "what came is not what the layer announces");
-	return r;
-}
-
-static int take_whole(void *context, const void *bytes, size_t size, struct msb_error *err)
-{
-	return store_stream_write(context, bytes, size, err);
-}
-
-/* A whole layer goes to the store as it comes. */
-static int get_layer(struct request *request, struct remote *remote, struct msb_error *err)
-{
-	const struct store_remote *layer = &request->files[0];
-	struct store_stream *stream;
-	struct msb_digest digest;
-	int r = store_stream_begin(request->writer, layer->size, &stream, err);
-	const struct layer_sink sink = {take_whole, stream};
-
-	if (r < 0)
-		return r;
-	r = range_get(remote, &layer->layer, 0, layer->size, &sink, err);
-	if (r < 0) {
-		store_stream_abandon(stream);
-		return r;
-	}
-	r = store_stream_finish(stream, &digest, err);
-	if (r >= 0 && !msb_digest_equal(&digest, &layer->digest))
-		r = msb_error_say(err, EBADMSG, "what came is not what was announced");
-	return r;
-}
-
-static int get_files(struct request *request, struct remote *remote, struct msb_error *err)
-{
-	const struct layer_sink sink = {take_bytes, request};
-	int r = make_room(request, err);
-
-	if (r >= 0)
-		r = range_get(remote, &request->files[0].layer, request->start, request->stop,
-			      &sink, err);
-	if (r >= 0)
-		r = map_file(request, err);
-	if (r >= 0)
-		r = unpack_file(request, &request->files[0], err);
-	/* What came along and is wrong is said when somebody wants it. */
-	for (size_t i = 1; r >= 0 && i < request->count; i++)
-		unpack_file(request, &request->files[i], NULL);
-	return r;
-}
-
-static int get(struct request *request, struct source *source, struct msb_error *err)
-{
-	const struct store_remote *wanted = &request->files[0];
-	bool whole = msb_digest_equal(&wanted->digest, &wanted->layer);
-	int r = whole ? get_layer(request, source->remote, err)
-		      : get_files(request, source->remote, err);
+	int r = lazy_request_get(request, source->remote, err);
 
 	return r < 0 ? r : commit(request->writer, err);
 }
@@ -477,7 +297,7 @@ static uint64_t window_for(struct lazy_fetcher *fetcher, const struct msb_digest
 }
 
 /* With the lock held: takes those of the neighbours that are worth it. */
-static int choose(struct lazy_fetcher *fetcher, struct request *request,
+static int choose(struct lazy_fetcher *fetcher, struct lazy_request *request,
 		  struct store_remote *neighbours, size_t count)
 {
 	const struct msb_digest layer = request->files[0].layer;
@@ -493,7 +313,7 @@ static int choose(struct lazy_fetcher *fetcher, struct request *request,
 		store_remote_range(&neighbours[i], &start, &stop);
 		if (start > request->stop + GAP_MOST || start - request->start >= window)
 			break;
-		if (stop - request->start > 2 * WINDOW_MOST ||
+		if (stop - request->start > LAZY_REQUEST_MEMORY ||
 		    neighbours[i].size > UNPACKED_MOST - unpacked ||
 		    msb_digest_equal(&neighbours[i].digest, &files[0].digest) ||
 		    is_flying(fetcher, &neighbours[i].digest))
@@ -509,7 +329,7 @@ static int choose(struct lazy_fetcher *fetcher, struct request *request,
 	return 0;
 }
 
-static int plan(struct lazy_fetcher *fetcher, struct request *request, struct flight *flight,
+static int plan(struct lazy_fetcher *fetcher, struct lazy_request *request, struct flight *flight,
 		struct msb_error *err)
 {
 	const struct store_remote *wanted = &request->files[0];
@@ -533,7 +353,7 @@ static int plan(struct lazy_fetcher *fetcher, struct request *request, struct fl
 
 /* 1: there is no such source. */
 static int get_from(struct lazy_fetcher *fetcher, const char *place, size_t index,
-		    struct request *request, struct msb_error *err)
+		    struct lazy_request *request, struct msb_error *err)
 {
 	struct source *source;
 	struct msb_error why = {0};
@@ -551,7 +371,7 @@ static int get_from(struct lazy_fetcher *fetcher, const char *place, size_t inde
 }
 
 /* From wherever the layer was seen. */
-static int get_somewhere(struct lazy_fetcher *fetcher, struct request *request,
+static int get_somewhere(struct lazy_fetcher *fetcher, struct lazy_request *request,
 			 struct msb_error *err)
 {
 	autostrlist places = {0};
@@ -577,7 +397,7 @@ static int get_somewhere(struct lazy_fetcher *fetcher, struct request *request,
 static int fetch_one(struct lazy_fetcher *fetcher, struct store_remote *file, struct flight *flight,
 		     struct msb_error *err)
 {
-	AUTO(request_done) struct request request = {.fetcher = fetcher, .fd = -1};
+	AUTO(lazy_request_done) struct lazy_request request = {.fd = -1};
 	int r;
 
 	request.files = malloc(sizeof(*request.files));
