@@ -141,6 +141,11 @@ int core_lookup(struct core *core, uint64_t parent, const char *name, struct cor
 	return r < 0 ? r : node_answer(&child, ret);
 }
 
+bool core_is_of_builds(uint64_t directory)
+{
+	return directory == INODE_STAGES || inode_is_name(directory);
+}
+
 int core_stat(struct core *core, uint64_t id, struct core_node *ret)
 {
 	autonode node = {0};

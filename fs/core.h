@@ -55,6 +55,8 @@ DEFINE_AUTO(struct core, core_close)
 /* -ENOENT: no such name. *ret_lasts then says whether it will never appear (NULL: never mind). */
 int core_lookup(struct core *core, uint64_t parent, const char *name, struct core_node *ret,
 		bool *ret_lasts);
+/* That directory, and what is in it, changes by builds alone, and by their removal. */
+bool core_is_of_builds(uint64_t directory);
 int core_stat(struct core *core, uint64_t id, struct core_node *ret);
 
 /* Each returns false when it has no room for this entry. next is the offset that goes on behind

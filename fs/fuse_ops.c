@@ -9,6 +9,7 @@
 
 /* Seconds; the kernel caps it. Nothing in a tree ever changes. */
 #define FOREVER 1e9
+#define MOMENT  0.005
 
 static struct core *core_of(fuse_req_t request)
 {
@@ -47,7 +48,17 @@ static void on_init(void *user_data, struct fuse_conn_info *connection)
 	context->ready(context->ready_context);
 }
 
-static void fill_entry(fuse_req_t request, const struct core_node *node,
+/* What may change is asked for again each time. But whoever names each file by its whole path would
+ * ask for the same few directories at every step: what only builds change may be older, by less
+ * than a build takes. */
+static double timeout_of(const struct core_node *node, bool lasts, bool may_be_older)
+{
+	if (lasts)
+		return FOREVER;
+	return may_be_older && S_ISDIR(node->st.st_mode) ? MOMENT : 0;
+}
+
+static void fill_entry(fuse_req_t request, const struct core_node *node, bool of_builds,
 		       struct fuse_entry_param *ret)
 {
 	const struct fuse_ops_context *context = fuse_req_userdata(request);
@@ -56,8 +67,8 @@ static void fill_entry(fuse_req_t request, const struct core_node *node,
 		.ino = node->id,
 		.generation = context->generation,
 		.attr = node->st,
-		.attr_timeout = node->stat_lasts ? FOREVER : 0,
-		.entry_timeout = node->name_lasts ? FOREVER : 0,
+		.attr_timeout = timeout_of(node, node->stat_lasts, core_is_of_builds(node->id)),
+		.entry_timeout = timeout_of(node, node->name_lasts, of_builds),
 	};
 }
 
@@ -78,13 +89,14 @@ static int look_up(struct core *core, fuse_ino_t parent, const char *name, struc
 	return r == 0 ? core_lend(core, ret->id, 1) : r;
 }
 
-static void answer_lookup(fuse_req_t request, int r, const struct core_node *node, bool lasts)
+static void answer_lookup(fuse_req_t request, fuse_ino_t parent, int r,
+			  const struct core_node *node, bool lasts)
 {
 	struct fuse_entry_param entry = {.entry_timeout = FOREVER};
 	struct core *core = core_of(request);
 
 	if (r == 0)
-		fill_entry(request, node, &entry);
+		fill_entry(request, node, core_is_of_builds(parent), &entry);
 	/* A name that will never be is an entry without a node, which the kernel keeps. */
 	if (r == 0 || (r == -ENOENT && lasts)) {
 		/* Nobody waits for it any more: nobody will forget it. */
@@ -103,7 +115,7 @@ static void lookup_waiting(struct waits *waits, const struct waiting *waiting)
 	int r = look_up(core, waiting->id, waiting->name, &node, &lasts);
 
 	if (waits_take(waits, waiting))
-		answer_lookup(waiting->request, r, &node, lasts);
+		answer_lookup(waiting->request, waiting->id, r, &node, lasts);
 	else if (r == 0)
 		core_forget(core, node.id, 1);
 }
@@ -118,7 +130,7 @@ static void on_lookup(fuse_req_t request, fuse_ino_t parent, const char *name)
 	int r = look_up(core, parent, name, &node, &lasts);
 
 	if (r != -EREMOTE || !wait_for(&waiting, lookup_waiting))
-		answer_lookup(request, r, &node, lasts);
+		answer_lookup(request, parent, r, &node, lasts);
 }
 
 static void on_getattr(fuse_req_t request, fuse_ino_t id, struct fuse_file_info *file)
@@ -130,7 +142,8 @@ static void on_getattr(fuse_req_t request, fuse_ino_t id, struct fuse_file_info 
 	if (r < 0)
 		fuse_reply_err(request, -r);
 	else
-		fuse_reply_attr(request, &node.st, node.stat_lasts ? FOREVER : 0);
+		fuse_reply_attr(request, &node.st,
+				timeout_of(&node, node.stat_lasts, core_is_of_builds(id)));
 }
 
 static void on_readlink(fuse_req_t request, fuse_ino_t id)
@@ -247,7 +260,7 @@ static bool list_one(void *context, const char *name, const struct core_node *no
 	size_t room = listing->size - listing->used, taken;
 
 	if (listing->plus) {
-		fill_entry(listing->request, node, &entry);
+		fill_entry(listing->request, node, false, &entry);
 		taken = fuse_add_direntry_plus(listing->request, to, room, name, &entry,
 					       (off_t)next);
 	} else {
