@@ -1,9 +1,7 @@
 /* Looking at images and taking them away. */
 #include <errno.h>
-#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include <jansson.h>
 
@@ -11,6 +9,7 @@
 #include "image.h"
 #include "internal.h"
 #include "reference.h"
+#include "rfc3339.h"
 
 /* --- inspect --- */
 
@@ -19,18 +18,6 @@ static void free_json(json_t **json)
 	json_decref(*json);
 }
 #define autojson AUTO(free_json) json_t
-
-static json_t *time_text(int64_t ns)
-{
-	time_t seconds = ns / 1000000000;
-	char text[64], whole[96];
-	struct tm tm;
-
-	gmtime_r(&seconds, &tm);
-	strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%S", &tm);
-	snprintf(whole, sizeof(whole), "%s.%09" PRId64 "Z", text, ns % 1000000000);
-	return json_string(whole);
-}
 
 /* Every name that this ID goes by, as people write them. */
 static json_t *names_of(const struct msb_image *images, size_t count, const struct msb_digest *id)
@@ -120,16 +107,16 @@ static json_t *describe(const struct msb_image *record, const struct image *imag
 {
 	const char *author = image->config.author ? image->config.author : "";
 	json_t *config = config_object(&image->config, err);
-	char id[MSB_DIGEST_TEXT], tree[MSB_DIGEST_TEXT];
+	char id[MSB_DIGEST_TEXT], tree[MSB_DIGEST_TEXT], created[TIME_TEXT];
 
-	return json_pack("{s:s, s:o, s:O, s:s, s:s, s:o, s:s, s:o, s:s, s:s, s:I, s:o, s:s}", "Id",
-			 msb_digest_format(&record->id, id), "RepoTags", names, "RepoDigests",
-			 digests, "Parent", "", "Comment", "", "Created",
-			 time_text(image->created_ns), "Author", author, "Config", config,
-			 "Architecture", image->architecture ? image->architecture : "", "Os",
-			 image->os ? image->os : "linux", "Size", (json_int_t)record->size,
-			 "RootFS", layers_of(image), "Tree",
-			 msb_digest_format(&record->tree, tree));
+	return json_pack(
+		"{s:s, s:o, s:O, s:s, s:s, s:o, s:s, s:o, s:s, s:s, s:I, s:o, s:s}", "Id",
+		msb_digest_format(&record->id, id), "RepoTags", names, "RepoDigests", digests,
+		"Parent", "", "Comment", "", "Created",
+		json_string(time_format(image->created_ns, created)), "Author", author, "Config",
+		config, "Architecture", image->architecture ? image->architecture : "", "Os",
+		image->os ? image->os : "linux", "Size", (json_int_t)record->size, "RootFS",
+		layers_of(image), "Tree", msb_digest_format(&record->tree, tree));
 }
 
 int msb_image_inspect(const char *root, const char *name, char **ret, struct msb_error *err)

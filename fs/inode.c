@@ -1,5 +1,8 @@
 #include <sys/sysmacros.h>
 
+#define XXH_INLINE_ALL
+#include <xxhash.h>
+
 #include "inode.h"
 
 enum { TAG_TREE = 0, TAG_IMAGES = 1, TAG_NAME = 2, TAG_DISK = 3 };
@@ -16,6 +19,7 @@ enum { TAG_TREE = 0, TAG_IMAGES = 1, TAG_NAME = 2, TAG_DISK = 3 };
 #define KIND_SHIFT  (NAMED_SHIFT + 1)
 
 #define TREE_SHIFT  28
+#define ALIKE       (UINT64_C(1) << 52)
 #define BLOCK       UINT64_C(4096)
 
 static unsigned tag_of(uint64_t id)
@@ -119,12 +123,53 @@ static void stat_times(struct stat *st, int64_t seconds, long nanoseconds)
 	st->st_ctim = st->st_mtim;
 }
 
-void inode_stat(const struct msb_entry *entry, uint64_t tree_number, uint32_t number,
+uint64_t inode_path(uint64_t directory, const char *name, size_t length)
+{
+	return XXH3_64bits_withSeed(name, length, directory);
+}
+
+/* The same for entries that stat() and reading cannot tell apart. */
+static uint64_t number_alike(const struct msb_entry *entry, uint64_t path)
+{
+	const struct {
+		uint64_t size, allocated, mtime_sec, xattrs, target;
+		uint32_t mtime_nsec, mode, uid, gid, major, minor;
+		struct msb_digest digest;
+	} all = {
+		.size = entry->size,
+		.allocated = entry->allocated,
+		.mtime_sec = (uint64_t)entry->mtime_sec,
+		.xattrs = XXH3_64bits_withSeed(entry->xattrs, entry->xattrs_size, path),
+		.target = entry->type == MSB_SYMLINK
+				  ? XXH3_64bits_withSeed(entry->target, entry->size, path)
+				  : 0,
+		.mtime_nsec = entry->mtime_nsec,
+		.mode = msb_entry_mode(entry),
+		.uid = entry->uid,
+		.gid = entry->gid,
+		.major = entry->device_major,
+		.minor = entry->device_minor,
+		.digest = entry->digest,
+	};
+
+	return ALIKE | (XXH3_64bits_withSeed(&all, sizeof(all), path) & (ALIKE - 1));
+}
+
+static uint64_t number_of(const struct msb_entry *entry, uint64_t tree_number, uint32_t number,
+			  uint64_t path)
+{
+	if (entry->type == MSB_DIRECTORY)
+		return tree_number << TREE_SHIFT | number;
+	if (entry->link)
+		return tree_number << TREE_SHIFT | INODE_LIMIT | entry->link;
+	return number_alike(entry, path);
+}
+
+void inode_stat(const struct msb_entry *entry, uint64_t tree_number, uint32_t number, uint64_t path,
 		struct stat *ret)
 {
 	*ret = (struct stat){
-		.st_ino = tree_number << TREE_SHIFT |
-			  (entry->link ? INODE_LIMIT | entry->link : number),
+		.st_ino = number_of(entry, tree_number, number, path),
 		.st_mode = msb_entry_mode(entry),
 		.st_nlink = entry->nlink ? entry->nlink : 1,
 		.st_uid = entry->uid,

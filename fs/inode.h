@@ -13,9 +13,17 @@
  * Each starts with four tag bits. Hard links of one file share one id.
  *
  * Inode numbers of tree entries are stable over remounts and the same wherever the tree is shown:
- * (tree number) << 28 | preorder number, or | 1 << 27 | link number. So a tree may have up to
- * 2^27 entries; those beyond cannot be shown. A file of the disk has its number there, with the
- * tag. All other inode numbers are the ids themselves.
+ *
+ *   directory   (tree number) << 28 | preorder number: so a tree may have up to 2^27 entries; those
+ *               beyond cannot be shown
+ *   hard link   (tree number) << 28 | 1 << 27 | link number
+ *   other       1 << 52 | 52 bits of a hash of its path in the tree, attributes and content, seeded
+ *               with the store's secret: what two trees have in common has one number in both, like
+ *               a hard link, and programs that compare trees (diff, cmp) need not read it
+ *
+ * Two paths of one tree never have a number in common, but for that hash. All are exact as a double
+ * (below 2^53), which is what some languages take them for. A file of the disk has its number
+ * there, with the tag. All other inode numbers are the ids themselves.
  */
 #ifndef INODE_H
 #define INODE_H
@@ -37,7 +45,8 @@ enum inode_fixed {
 	INODE_CACHES = 7,
 };
 
-#define INODE_LIMIT (UINT32_C(1) << 27) /* of preorder numbers */
+#define INODE_LIMIT      (UINT32_C(1) << 27) /* of preorder numbers */
+#define INODE_TREE_LIMIT (UINT32_C(1) << 24) /* of tree numbers */
 
 enum inode_kind {
 	KIND_BUILD = 1, /* builds/<id> */
@@ -87,8 +96,10 @@ bool inode_number(uint64_t id, uint32_t *ret);
 uint64_t inode_of_entry(uint32_t view, uint32_t number);
 uint64_t inode_of_link(uint32_t view, uint32_t link);
 
+/* A path in a tree, seeded: that of the directory it is in, and its name there. */
+uint64_t inode_path(uint64_t directory, const char *name, size_t length);
 /* The attributes of a tree's entry. */
-void inode_stat(const struct msb_entry *entry, uint64_t tree_number, uint32_t number,
+void inode_stat(const struct msb_entry *entry, uint64_t tree_number, uint32_t number, uint64_t path,
 		struct stat *ret);
 /* The attributes of a name that is in no tree. */
 void inode_stat_name(uint64_t id, mode_t mode, uint64_t size, int64_t time_ns, struct stat *ret);

@@ -22,9 +22,10 @@ static int load(struct core *core, const struct msb_digest *object, struct cache
 	return r < 0 ? core_damaged(core, &err, msb_digest_format(object, text)) : 0;
 }
 
-/* Makes ret the entry at index of dir, which is numbered above and put back in any case. */
+/* Makes ret the entry at index of dir, which is numbered above, has that path, and is put back in
+ * any case. */
 static int take(struct core *core, const struct view *view, struct cached_dir *dir, size_t index,
-		int64_t above, struct node *ret)
+		int64_t above, uint64_t path, struct node *ret)
 {
 	uint64_t number = (uint64_t)(above + (int64_t)msb_dir_rank(dir->dir, index));
 
@@ -34,6 +35,7 @@ static int take(struct core *core, const struct view *view, struct cached_dir *d
 	}
 	*ret = (struct node){core, view, dir, index, (uint32_t)number, above};
 	msb_dir_get(dir->dir, index, &ret->entry);
+	ret->path = inode_path(path, ret->entry.name, ret->entry.name_length);
 	return 0;
 }
 
@@ -51,7 +53,7 @@ int node_root(struct core *core, const struct view *view, struct node *ret)
 		dircache_put(core->dirs, dir);
 		return -ENOTDIR; /* an object, but not a tree's root */
 	}
-	return take(core, view, dir, 0, -1, ret);
+	return take(core, view, dir, 0, -1, view->tree->secret, ret);
 }
 
 /* Goes down from the root, at each directory into the child below which the number lies. */
@@ -74,7 +76,7 @@ static int descend(struct core *core, const struct view *view, uint32_t number, 
 			dircache_put(core->dirs, dir);
 			return -ESTALE;
 		}
-		r = take(core, view, dir, index, node.number, &child);
+		r = take(core, view, dir, index, node.number, node.path, &child);
 		if (r < 0)
 			return r;
 		node_done(&node);
@@ -120,7 +122,7 @@ int node_answer(const struct node *node, struct core_node *ret)
 	ret->id = id;
 	ret->name_lasts = true;
 	ret->stat_lasts = true;
-	inode_stat(entry, view->tree->number, node->number, &ret->st);
+	inode_stat(entry, view->tree->number, node->number, node->path, &ret->st);
 	return 0;
 }
 
@@ -140,7 +142,7 @@ int node_lookup(const struct node *node, const char *name, struct node *ret)
 		dircache_put(node->core->dirs, dir);
 		return r;
 	}
-	return take(node->core, node->view, dir, index, node->number, ret);
+	return take(node->core, node->view, dir, index, node->number, node->path, ret);
 }
 
 int node_child(const struct node *node, uint64_t index, struct node *ret)
@@ -157,7 +159,7 @@ int node_child(const struct node *node, uint64_t index, struct node *ret)
 		dircache_put(node->core->dirs, dir);
 		return -ENOENT;
 	}
-	return take(node->core, node->view, dir, index, node->number, ret);
+	return take(node->core, node->view, dir, index, node->number, node->path, ret);
 }
 
 /* "." and ".." of a directory; only their types and inode numbers count. */
@@ -166,7 +168,8 @@ static bool list_dots(const struct node *node, uint64_t *offset, core_list_fn ea
 	struct core_node answer = {0};
 
 	if (*offset == 0) {
-		inode_stat(&node->entry, node->view->tree->number, node->number, &answer.st);
+		inode_stat(&node->entry, node->view->tree->number, node->number, node->path,
+			   &answer.st);
 		if (!each(context, ".", &answer, ++*offset))
 			return false;
 	}
@@ -175,7 +178,7 @@ static bool list_dots(const struct node *node, uint64_t *offset, core_list_fn ea
 			inode_stat_name(node->view->above, S_IFDIR, 0, 0, &answer.st);
 		else
 			inode_stat(&node->entry, node->view->tree->number, (uint32_t)node->above,
-				   &answer.st);
+				   node->path, &answer.st);
 		if (!each(context, "..", &answer, ++*offset))
 			return false;
 	}
@@ -197,6 +200,7 @@ static int list_entry(const struct node *node, struct cached_dir *dir, size_t in
 	memcpy(name, child.entry.name, child.entry.name_length);
 	name[child.entry.name_length] = '\0';
 	child.number = (uint32_t)number;
+	child.path = inode_path(node->path, name, child.entry.name_length);
 	r = node_answer(&child, &answer);
 	if (r < 0)
 		return r;

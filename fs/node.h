@@ -14,6 +14,7 @@ struct node {
 	size_t index;          /* in it */
 	uint32_t number;       /* preorder */
 	int64_t above;         /* preorder number of its directory; -1 for the root */
+	uint64_t path;         /* inode_path() of it */
 	struct msb_entry entry;
 };
 

@@ -3,6 +3,7 @@
 
 #include <msb/records.h>
 
+#include "inode.h"
 #include "view.h"
 
 /* Hard link number to preorder number: open addressing, at most half full, 0 for a free slot
@@ -19,6 +20,7 @@ struct link_map {
 
 struct views {
 	pthread_rwlock_t lock; /* guards all below; what views point to never moves */
+	uint64_t secret;       /* of the store, once there is a view */
 	struct view **views;   /* owned; views[n - 1] is number n */
 	size_t count, capacity;
 	struct view *by_place[BUCKETS];
@@ -26,7 +28,7 @@ struct views {
 };
 
 /* Trees no record names have no number of the store's; these are above all that have. */
-#define UNNUMBERED (UINT64_C(1) << 33)
+#define UNNUMBERED (UINT64_C(1) << 31)
 /* A view number has 28 bits in a node id. */
 #define VIEWS_MAX ((UINT32_C(1) << 28) - 1)
 
@@ -184,6 +186,7 @@ static struct shown_tree *add_tree(struct views *views, const struct msb_digest 
 	}
 	tree->digest = *digest;
 	tree->number = number ? number : UNNUMBERED + view;
+	tree->secret = views->secret;
 	tree->files_view = view;
 	tree->next = *bucket;
 	*bucket = tree;
@@ -237,6 +240,7 @@ int views_get(struct views *views, struct msb_store *store, uint64_t place, uint
 	      const struct msb_digest *tree, const struct view **ret, struct msb_error *err)
 {
 	struct view *view;
+	uint64_t secret = 0;
 	uint32_t number = 0;
 	int r;
 
@@ -245,10 +249,14 @@ int views_get(struct views *views, struct msb_store *store, uint64_t place, uint
 	pthread_rwlock_unlock(&views->lock);
 	if (!view) {
 		r = msb_records_tree_number(store, tree, &number, err);
-		if (r < 0 && r != -ENOENT)
+		if (r == 0 && number >= INODE_TREE_LIMIT)
+			return -EOVERFLOW;
+		if (r == 0 || r == -ENOENT)
+			r = msb_records_secret(store, &secret, err);
+		if (r < 0)
 			return r;
-		r = 0;
 		pthread_rwlock_wrlock(&views->lock);
+		views->secret = secret;
 		view = find_view(views, place, tree);
 		if (!view)
 			r = add_view(views, place, above, tree, number, &view);

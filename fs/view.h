@@ -20,6 +20,7 @@
 struct shown_tree {
 	struct msb_digest digest;
 	uint64_t number;     /* for inode numbers */
+	uint64_t secret;     /* of the store, for inode numbers, too */
 	uint32_t files_view; /* the first view: non-directories have their nodes there, so that all
 			      * places share one page cache */
 	struct link_map *links;

@@ -40,12 +40,6 @@ json_t *json_strings(const struct strlist *list);
 int json_text(const json_t *json, bool complete, const char *what, char **ret,
 	      struct msb_error *err);
 
-/* time.c: RFC 3339. Years outside of what 64 bits of nanoseconds hold, such as Go's zero time, are
- * read as 0. */
-#define TIME_TEXT 48
-int time_parse(const char *text, int64_t *ret_ns);
-char *time_format(int64_t ns, char text[TIME_TEXT]);
-
 /* config.c */
 json_t *config_to_json(const struct config *config); /* NULL: no memory or no UTF-8 */
 int config_from_json(json_t *json, struct config *ret, struct msb_error *err);

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "internal.h"
+#include "rfc3339.h"
 
 int json_parse(const char *text, size_t size, const char *what, json_t **ret, struct msb_error *err)
 {

@@ -7,6 +7,7 @@
 
 #include "base64.h"
 #include "internal.h"
+#include "rfc3339.h"
 
 #define NSEC_PER_SEC 1000000000
 /* Whoever leaves more in front of a piece wants us to decompress for nothing. */

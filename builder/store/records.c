@@ -414,3 +414,18 @@ int msb_records_tree_number(struct msb_store *store, const struct msb_digest *tr
 	*ret = (uint32_t)query_int(&query);
 	return 0;
 }
+
+int msb_records_secret(struct msb_store *store, uint64_t *ret, struct msb_error *err)
+{
+	autoreader *connection = NULL;
+	int r = store_reader(store, &connection, err);
+
+	if (r < 0)
+		return r;
+	autoquery query = query_on(connection, "SELECT secret FROM meta");
+	r = query_step(&query, err);
+	if (r < 0)
+		return r;
+	*ret = (uint64_t)query_int(&query);
+	return 0;
+}

@@ -3,8 +3,8 @@
 #include "database.h"
 #include "schema.h"
 
-#define SCHEMA_VERSION      2
-#define SCHEMA_VERSION_TEXT "2"
+#define SCHEMA_VERSION      3
+#define SCHEMA_VERSION_TEXT "3"
 
 /*
  * Digests are 32 bytes; times are nanoseconds since 1970.
@@ -22,7 +22,7 @@
  * layer_place  the registries and repositories ("domain/repository") that a layer was seen in, the
  *         newest with the highest rowid
  * seen    the stat cache; its oldest rows have the lowest rowids
- * meta    one row: the last change of what records.h shows, and sums over blob
+ * meta    one row: the last change of what records.h shows, sums over blob, and the secret
  */
 #define TABLES_OF_2                                                                                \
 	"CREATE TABLE remote(digest BLOB NOT NULL, layer BLOB NOT NULL, size INTEGER NOT NULL,"    \
@@ -33,9 +33,15 @@
 	"place));"                                                                                 \
 	"ALTER TABLE layer ADD COLUMN toc BLOB;"
 
-static const char *const from_1_to_2 = TABLES_OF_2 "PRAGMA user_version = " SCHEMA_VERSION_TEXT;
+#define CHANGES_OF_3                                                                               \
+	"ALTER TABLE meta ADD COLUMN secret INTEGER NOT NULL DEFAULT 0;"                           \
+	"UPDATE meta SET secret = random();"
 
-static const char *const tables =
+#define SET_VERSION "PRAGMA user_version = " SCHEMA_VERSION_TEXT
+
+/* What brings the tables of a version to the newest one. */
+static const char *const scripts[SCHEMA_VERSION] = {
+	/* none at all */
 	"CREATE TABLE blob(digest BLOB PRIMARY KEY, pack INTEGER NOT NULL,"
 	" offset INTEGER NOT NULL, size INTEGER NOT NULL) WITHOUT ROWID;"
 
@@ -84,7 +90,11 @@ static const char *const tables =
 	" bytes INTEGER NOT NULL);"
 	"INSERT INTO meta VALUES(0, 0, 0);"
 
-	"PRAGMA user_version = " SCHEMA_VERSION_TEXT;
+	CHANGES_OF_3 SET_VERSION,
+
+	TABLES_OF_2 CHANGES_OF_3 SET_VERSION,
+	CHANGES_OF_3 SET_VERSION,
+};
 
 static int schema_version(struct connection *connection, int64_t *ret, struct msb_error *err)
 {
@@ -99,14 +109,11 @@ static int schema_version(struct connection *connection, int64_t *ret, struct ms
 
 static int change_tables(struct connection *connection, struct msb_error *err)
 {
-	const char *script = NULL;
 	int64_t version;
 	int r = schema_version(connection, &version, err);
 
-	if (r == 0 && version < 2)
-		script = version == 0 ? tables : from_1_to_2;
-	if (script)
-		r = sqlite3_exec(connection->db, script, NULL, NULL, NULL);
+	if (r == 0 && version >= 0 && version < SCHEMA_VERSION)
+		r = sqlite3_exec(connection->db, scripts[version], NULL, NULL, NULL);
 	return r > 0 ? connection_error(connection, r, err) : r;
 }
 
@@ -129,8 +136,8 @@ int schema_check(struct connection *connection, struct msb_error *err)
 	int64_t version;
 	int r = schema_version(connection, &version, err);
 
-	/* What an older msb made lacks tables alone: whoever comes first makes them. */
-	if (r == 0 && version == 1) {
+	/* What an older msb made lacks some tables and columns: whoever comes first adds them. */
+	if (r == 0 && version > 0 && version < SCHEMA_VERSION) {
 		r = schema_create(connection, err);
 		version = SCHEMA_VERSION;
 	}

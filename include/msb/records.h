@@ -122,5 +122,8 @@ int msb_records_changed(struct msb_store *store, int64_t *ret_ns, struct msb_err
  * is 1. -ENOENT for a tree that no record ever named. */
 int msb_records_tree_number(struct msb_store *store, const struct msb_digest *tree, uint32_t *ret,
 			    struct msb_error *err);
+/* A number that this store drew once and keeps. Whoever makes an image cannot know it, and so not
+ * make two contents that look the same to a hash seeded with it. */
+int msb_records_secret(struct msb_store *store, uint64_t *ret, struct msb_error *err);
 
 #endif

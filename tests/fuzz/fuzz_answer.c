@@ -8,6 +8,7 @@
 #include "image.h"
 #include "internal.h"
 #include "reference.h"
+#include "rfc3339.h"
 #include "shared_cache.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

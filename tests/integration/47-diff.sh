@@ -87,6 +87,19 @@ steps=$mnt/builds/latest/stages/0/steps
     sed -E "s|^Files .*/3/rootfs(.*) differ$|\\1|; s|^Only in .*/[23]/rootfs(.*): (.*)$|\\1/\\2|" |
     sort >got
 grep -vxE '/src|/src/deep|/src/deep/er/last' wanted.names | sort | diff -u - got
+
+it "lets programs that compare see by stat() alone what both trees have"
+both() { stat -c '%d %i' "$steps/2/rootfs$1" "$steps/3/rootfs$1" | sort -u | wc -l; }
+same 1 "$(both /bin/busybox)"
+same 1 "$(both /src/link)"
+same 2 "$(both /src/numbers)"
+same 2 "$(both /src/deep/er/last)" # the same bytes in another mode
+same 2 "$(both /src/deep)"
+daemon=$(pgrep -x -f "[^ ]*msbfs.* $mnt")
+read_so_far() { awk '$1 == "rchar:" { print $2 }' "/proc/$daemon/io"; }
+before=$(read_so_far)
+diff -r --no-dereference "$steps/2/rootfs/bin" "$steps/3/rootfs/bin"
+(($(read_so_far) - before < 500000)) || fail "busybox was read"
 unmount_store
 
 it "writes what differs as a layer: the image's own, byte by byte"

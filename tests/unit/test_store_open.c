@@ -37,40 +37,66 @@ static void a_store_of_another_format_is_refused(void **state)
 	assert_non_null(strstr(f->err.text, f->root));
 }
 
-static void records_of_the_first_version_get_what_came_later(void **state)
+static void change_records(struct fixture *f, const char *script)
 {
-	struct fixture *f = *state;
-	const struct msb_digest digest = {0};
-	struct msb_store *store;
 	char path[160];
 	sqlite3 *db;
 
 	fixture_close(f);
 	snprintf(path, sizeof(path), "%s/records.db", f->root);
 	assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
-	assert_int_equal(sqlite3_exec(db,
-				      "DROP TABLE remote; DROP TABLE layer_place;"
-				      "ALTER TABLE layer DROP COLUMN toc; PRAGMA user_version = 1",
-				      NULL, NULL, NULL),
-			 SQLITE_OK);
+	assert_int_equal(sqlite3_exec(db, script, NULL, NULL, NULL), SQLITE_OK);
 	sqlite3_close(db);
+}
+
+static uint64_t secret_of(struct fixture *f)
+{
+	struct msb_store *store;
+	uint64_t secret;
+
+	assert_ok(f, msb_store_open(f->root, &store, &f->err));
+	assert_ok(f, msb_records_secret(store, &secret, &f->err));
+	msb_store_close(store);
+	return secret;
+}
+
+static void records_of_older_versions_get_what_came_later(void **state)
+{
+	struct fixture *f = *state;
+	const struct msb_digest digest = {0};
+	struct msb_store *store;
+	uint64_t secret;
+
+	change_records(f, "ALTER TABLE meta DROP COLUMN secret; DROP TABLE remote;"
+			  "DROP TABLE layer_place; ALTER TABLE layer DROP COLUMN toc;"
+			  "PRAGMA user_version = 1");
 	assert_ok(f, msb_store_open(f->root, &store, &f->err));
 	assert_int_equal(msb_store_has(store, &digest, NULL, &f->err), MSB_ABSENT);
 	msb_store_close(store);
+	change_records(f, "ALTER TABLE meta DROP COLUMN secret; PRAGMA user_version = 2");
+	secret = secret_of(f);
+	assert_int_not_equal(secret, 0);
+	assert_int_equal(secret_of(f), secret);
+}
+
+static void each_store_draws_a_secret_for_good(void **state)
+{
+	struct fixture *f = *state;
+	uint64_t secret = secret_of(f);
+
+	assert_int_equal(secret_of(f), secret);
+	fixture_close(f);
+	strcpy(f->root + strlen(f->root), "2");
+	assert_ok(f, store_create(f->root, &f->err));
+	assert_int_not_equal(secret_of(f), secret);
 }
 
 static void records_of_another_version_are_refused(void **state)
 {
 	struct fixture *f = *state;
 	struct msb_store *store;
-	char path[160];
-	sqlite3 *db;
 
-	fixture_close(f);
-	snprintf(path, sizeof(path), "%s/records.db", f->root);
-	assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
-	assert_int_equal(sqlite3_exec(db, "PRAGMA user_version = 7", NULL, NULL, NULL), SQLITE_OK);
-	sqlite3_close(db);
+	change_records(f, "PRAGMA user_version = 7");
 	assert_int_equal(msb_store_open(f->root, &store, &f->err), -EPROTO);
 	assert_non_null(strstr(f->err.text, "version 7"));
 }
@@ -219,7 +245,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST_IN_STORE(no_store_is_no_store),
 		TEST_IN_STORE(a_store_of_another_format_is_refused),
-		TEST_IN_STORE(records_of_the_first_version_get_what_came_later),
+		TEST_IN_STORE(records_of_older_versions_get_what_came_later),
+		TEST_IN_STORE(each_store_draws_a_secret_for_good),
 		TEST_IN_STORE(records_of_another_version_are_refused),
 		TEST_IN_STORE(damaged_records_are_called_damaged),
 		TEST_IN_STORE(what_cannot_be_written_beside_is_refused_clearly),

@@ -1,9 +1,10 @@
 #include <errno.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
 
-#include "internal.h"
+#include "rfc3339.h"
 
 #define NSEC_PER_SEC 1000000000
 
