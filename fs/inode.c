@@ -1,9 +1,7 @@
 #include <sys/sysmacros.h>
 
-#define XXH_INLINE_ALL
-#include <xxhash.h>
-
 #include "inode.h"
+#include "sum.h"
 
 enum { TAG_TREE = 0, TAG_IMAGES = 1, TAG_NAME = 2, TAG_DISK = 3 };
 
@@ -125,7 +123,7 @@ static void stat_times(struct stat *st, int64_t seconds, long nanoseconds)
 
 uint64_t inode_path(uint64_t directory, const char *name, size_t length)
 {
-	return XXH3_64bits_withSeed(name, length, directory);
+	return sum_seeded(directory, name, length);
 }
 
 /* The same for entries that stat() and reading cannot tell apart. */
@@ -139,10 +137,9 @@ static uint64_t number_alike(const struct msb_entry *entry, uint64_t path)
 		.size = entry->size,
 		.allocated = entry->allocated,
 		.mtime_sec = (uint64_t)entry->mtime_sec,
-		.xattrs = XXH3_64bits_withSeed(entry->xattrs, entry->xattrs_size, path),
-		.target = entry->type == MSB_SYMLINK
-				  ? XXH3_64bits_withSeed(entry->target, entry->size, path)
-				  : 0,
+		.xattrs = sum_seeded(path, entry->xattrs, entry->xattrs_size),
+		.target = entry->type == MSB_SYMLINK ? sum_seeded(path, entry->target, entry->size)
+						     : 0,
 		.mtime_nsec = entry->mtime_nsec,
 		.mode = msb_entry_mode(entry),
 		.uid = entry->uid,
@@ -152,7 +149,7 @@ static uint64_t number_alike(const struct msb_entry *entry, uint64_t path)
 		.digest = entry->digest,
 	};
 
-	return ALIKE | (XXH3_64bits_withSeed(&all, sizeof(all), path) & (ALIKE - 1));
+	return ALIKE | (sum_seeded(path, &all, sizeof(all)) & (ALIKE - 1));
 }
 
 static uint64_t number_of(const struct msb_entry *entry, uint64_t tree_number, uint32_t number,

@@ -10,33 +10,37 @@
 
 enum { LONGEST = 64, FURTHEST = 2 };
 
-static size_t least(size_t a, size_t b, size_t c)
+static size_t least(size_t a, size_t b)
 {
-	size_t ab = a < b ? a : b;
-
-	return ab < c ? ab : c;
+	return a < b ? a : b;
 }
 
-/* Levenshtein's distance, one row of the table at a time. Both are at most LONGEST long. */
+static bool same(char a, char b)
+{
+	return tolower((unsigned char)a) == tolower((unsigned char)b);
+}
+
+/* Insertions, removals, replacements and swaps of neighbours that make b of a; three rows of the
+ * table at a time. Both are at most LONGEST long. */
 static size_t distance(const char *a, const char *b)
 {
-	size_t row[LONGEST + 1], width = strlen(b);
+	size_t rows[3][LONGEST + 1], width = strlen(b), i;
 
 	for (size_t j = 0; j <= width; j++)
-		row[j] = j;
-	for (size_t i = 0; a[i]; i++) {
-		size_t diagonal = row[0];
+		rows[0][j] = j;
+	for (i = 1; a[i - 1]; i++) {
+		const size_t *earlier = rows[(i + 1) % 3], *last = rows[(i + 2) % 3];
+		size_t *row = rows[i % 3];
 
-		row[0] = i + 1;
-		for (size_t j = 0; j < width; j++) {
-			size_t above = row[j + 1];
-			bool same = tolower((unsigned char)a[i]) == tolower((unsigned char)b[j]);
-
-			row[j + 1] = least(above + 1, row[j] + 1, diagonal + !same);
-			diagonal = above;
+		row[0] = i;
+		for (size_t j = 1; j <= width; j++) {
+			row[j] = least(least(last[j], row[j - 1]) + 1,
+				       last[j - 1] + !same(a[i - 1], b[j - 1]));
+			if (i > 1 && j > 1 && same(a[i - 1], b[j - 2]) && same(a[i - 2], b[j - 1]))
+				row[j] = least(row[j], earlier[j - 2] + 1);
 		}
 	}
-	return row[width];
+	return rows[(i - 1) % 3][width];
 }
 
 const char *suggest(const char *word, const char *const *candidates, size_t count)

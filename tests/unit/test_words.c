@@ -134,6 +134,7 @@ static void suggestions_are_at_most_two_edits_away(void **state)
 	(void)state;
 	assert_string_equal(suggest("frm", names, 4), "FROM");
 	assert_string_equal(suggest("CPOY", names, 4), "COPY");
+	assert_string_equal(suggest("RNU", (const char *const[]){"ENV", "RUN"}, 2), "RUN");
 	assert_null(suggest("X", names, 4));
 	assert_null(suggest("ENTRYPOINT", names, 4));
 	assert_null(suggest("", names, 4));

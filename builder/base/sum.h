@@ -22,4 +22,8 @@ void sum_begin(struct sum *sum);
 void sum_add(struct sum *sum, const void *bytes, size_t size);
 uint32_t sum_end(const struct sum *sum);
 
+/* All 64 bits, seeded: for numbers that stand for bytes, which nobody can foresee without the seed.
+ */
+uint64_t sum_seeded(uint64_t seed, const void *bytes, size_t size);
+
 #endif

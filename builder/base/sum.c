@@ -23,3 +23,8 @@ uint32_t sum_end(const struct sum *sum)
 
 	return result ? result : 1;
 }
+
+uint64_t sum_seeded(uint64_t seed, const void *bytes, size_t size)
+{
+	return XXH3_64bits_withSeed(bytes, size, seed);
+}
