@@ -331,8 +331,7 @@ static int list_moves(struct compaction *compaction, struct msb_error *err)
 		"CREATE TEMP TABLE move(pack INTEGER, offset INTEGER, size INTEGER, digest BLOB,"
 		" PRIMARY KEY(pack, offset)) WITHOUT ROWID",
 		"INSERT INTO move SELECT pack, offset, size, digest FROM blob WHERE pack IN"
-		" (SELECT pack.id FROM pack JOIN live USING(id) WHERE live.bytes < pack.size / 4 * "
-		"3)",
+		" (SELECT pack.id FROM pack JOIN live USING(id) WHERE " CARE_WORTH_EMPTYING ")",
 	};
 	int r = 0;
 
