@@ -122,6 +122,15 @@ int io_write_file(int dir, const char *name, const void *bytes, size_t size, mod
 	return 0;
 }
 
+int io_rename_new(int from_dir, const char *from, int to_dir, const char *to)
+{
+	int r = renameat2(from_dir, from, to_dir, to, RENAME_NOREPLACE);
+
+	if (r < 0 && errno == EINVAL)
+		r = renameat(from_dir, from, to_dir, to);
+	return r < 0 ? -errno : 0;
+}
+
 int io_open_in_root(int root, const char *path, int flags)
 {
 	struct open_how how = {
@@ -173,9 +182,9 @@ static int move_to_top(struct removal *removal, int parent, const char *name, st
 
 	do {
 		snprintf(moved, sizeof(moved), "deep-%lu", removal->moved++);
-		r = renameat2(parent, name, removal->top, moved, RENAME_NOREPLACE);
-	} while (r < 0 && errno == EEXIST);
-	return r < 0 ? msb_error_set(err, errno, "move '%s'", name) : 0;
+		r = io_rename_new(parent, name, removal->top, moved);
+	} while (r == -EEXIST);
+	return r < 0 ? msb_error_set(err, r, "move '%s'", name) : 0;
 }
 
 static int remove_children(struct removal *removal, int parent, const char *name, unsigned depth,

@@ -23,6 +23,10 @@ int io_read_file(int dir, const char *name, size_t max, struct buffer *ret, stru
 int io_write_file(int dir, const char *name, const void *bytes, size_t size, mode_t mode,
 		  struct msb_error *err);
 
+/* Renames what takes nobody's place: -EEXIST where the name is there. A file system that cannot
+ * refuse replaces what is there as rename(2) does. 0 or a negative errno value. */
+int io_rename_new(int from_dir, const char *from, int to_dir, const char *to);
+
 /* Opens path beneath root: "..", absolute names and symlinks never leave it
  * (openat2, RESOLVE_IN_ROOT). Always close-on-exec. The descriptor, or a negative errno value. */
 int io_open_in_root(int root, const char *path, int flags);
