@@ -201,12 +201,9 @@ static int describe(struct build *build, struct msb_error *err)
 	if (r < 0)
 		return r;
 	r = store_add_build(build->writer, record, &record->id, err);
-	if (r >= 0) {
+	if (r >= 0)
 		live_build_begin(build); /* whoever sees the record sees that it lives */
-		r = store_commit(build->writer, err);
-	}
-	if (r < 0)
-		store_rollback(build->writer);
+	r = store_end(build->writer, r, err);
 	build->result->build = record->id;
 	return r;
 }
@@ -224,11 +221,7 @@ static int record_end(struct build *build, int outcome, const struct msb_error *
 	build->record.error = text;
 	r = store_set_build(build->writer, &build->record, err);
 	build->record.error = NULL;
-	if (r >= 0)
-		r = store_commit(build->writer, err);
-	if (r < 0)
-		store_rollback(build->writer);
-	return r;
+	return store_end(build->writer, r, err);
 }
 
 /* A RUN may mount the context. */

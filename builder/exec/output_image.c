@@ -95,10 +95,7 @@ static int set_names(struct store_writer *writer, const struct msb_image *image,
 		named.name = names->items[i];
 		r = store_set_image(writer, &named, err);
 	}
-	if (r >= 0)
-		return store_commit(writer, err);
-	store_rollback(writer);
-	return r;
+	return store_end(writer, r, err);
 }
 
 static void note(struct events *events, const char *what, const char *name)

@@ -343,10 +343,7 @@ static int publish(struct shared_caches *caches, const struct shared_step *step,
 	if (r < 0)
 		return r;
 	r = store_cache_set(caches->writer, &step->key, &step->step, err);
-	if (r >= 0)
-		return store_commit(caches->writer, err);
-	store_rollback(caches->writer);
-	return r;
+	return store_end(caches->writer, r, err);
 }
 
 static int find_in(struct shared_caches *caches, struct shared_source *source,

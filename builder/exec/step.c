@@ -153,11 +153,7 @@ static int publish(struct step_run *run, struct msb_step *record, const struct c
 		r = record_origin(&build->origin, err);
 	for (size_t i = 0; r >= 0 && i < build->named.count; i++)
 		r = record_origin(&build->named.items[i].origin, err);
-	if (r >= 0)
-		r = store_commit(build->writer, err);
-	if (r < 0)
-		store_rollback(build->writer);
-	return r;
+	return store_end(build->writer, r, err);
 }
 
 /* Adds the step to what the image will say of its history. */

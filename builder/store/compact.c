@@ -262,11 +262,7 @@ static int publish_batch(struct compaction *compaction, uint32_t id, const struc
 	r = drop_rows(compaction, moving, err);
 	if (r == 0 && last)
 		r = drop_pack_row(compaction, id, err);
-	if (r < 0) {
-		store_rollback(writer);
-		return r;
-	}
-	return store_commit(writer, err);
+	return store_end(writer, r, err);
 }
 
 static int empty_pack(struct compaction *compaction, uint32_t id, struct moving *moving,
