@@ -1,4 +1,3 @@
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/openat2.h>
@@ -145,6 +144,16 @@ int io_open_in_root(int root, const char *path, int flags)
 	return fd < 0 ? -errno : (int)fd;
 }
 
+DIR *io_open_directory(int dir, const char *name)
+{
+	autoclose int fd = openat(dir, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	DIR *listing = fd < 0 ? NULL : fdopendir(fd);
+
+	if (listing)
+		steal_fd(&fd);
+	return listing;
+}
+
 int io_make_dirs(int dir, const char *path, mode_t mode, struct msb_error *err)
 {
 	autofree char *copy = strdup(path);
@@ -215,18 +224,12 @@ static int remove_child(struct removal *removal, int parent, const char *name, u
 static int remove_children(struct removal *removal, int parent, const char *name, unsigned depth,
 			   struct msb_error *err)
 {
-	int fd = openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	autoclosedir DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+	autoclosedir DIR *dir = io_open_directory(parent, name);
 	const struct dirent *entry;
 	int r = 0;
 
-	if (!dir) {
-		int kept = errno;
-
-		if (fd >= 0)
-			close(fd);
-		return msb_error_set(err, kept, "open directory '%s'", name);
-	}
+	if (!dir)
+		return msb_error_set(err, errno, "open directory '%s'", name);
 	while (r >= 0 && (errno = 0, entry = readdir(dir)))
 		if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
 			r = remove_child(removal, dirfd(dir), entry->d_name, depth, err);
