@@ -232,17 +232,10 @@ int msb_reference_split(const char *normalized, char **ret_repository, char **re
 	return reference_split(normalized, ret_repository, ret_tag, err);
 }
 
-static int write_fd(void *context, const void *bytes, size_t size, struct msb_error *err)
-{
-	int r = io_write(*(const int *)context, bytes, size);
-
-	return r < 0 ? msb_error_set(err, r, "write the archive") : 0;
-}
-
 int msb_export(const char *root, const char *ref, const char *since, int fd, struct msb_error *err)
 {
 	AUTO(msb_store_closep) struct msb_store *store = NULL;
-	const struct layer_sink sink = {write_fd, &fd};
+	const struct layer_sink sink = layer_sink_fd(&fd);
 	struct ref_place place, parent;
 	int r = open_store(root, &store, err);
 

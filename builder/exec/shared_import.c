@@ -16,11 +16,7 @@
 void shared_caches_tell(struct events *events, const char *option, const char *where,
 			const char *text)
 {
-	autofree char *line = buffer_format("%s %s: %s", option, where, text);
-
-	if (line)
-		events_begin(events,
-			     (struct msb_event){.kind = MSB_EVENT_NOTE, .stage = "", .text = line});
+	events_note(events, "%s %s: %s", option, where, text);
 }
 
 static const char *where(const struct shared_option *option)
