@@ -227,12 +227,11 @@ static int read_steps(const struct reading *reading, struct msb_graph_stage *sta
 static int name_stage(const struct msb_stage *from, struct msb_graph_stage *ret,
 		      struct msb_error *err)
 {
-	char index[32];
+	char label[MSB_STAGE_LABEL];
 
-	snprintf(index, sizeof(index), "%zu", from->index);
 	*ret = (struct msb_graph_stage){
 		.index = from->index,
-		.label = strdup(from->name ? from->name : index),
+		.label = strdup(msb_stage_label(from, label)),
 		.state = from->state,
 		.planned = from->step_count,
 	};

@@ -189,26 +189,15 @@ int msb_image_save(const char *root, const char *const *names, size_t count, int
 	return r < 0 ? r : image_save(workshop.writer, names, count, fd, err);
 }
 
-static int change_image(struct workshop *workshop,
-			int (*change)(struct workshop *workshop, void *context,
-				      struct msb_error *err),
-			void *context, struct msb_error *err)
+static int set_image(struct store_writer *writer, const struct msb_image *image,
+		     struct msb_error *err)
 {
-	int r = store_begin(workshop->writer, err);
+	int r = store_begin(writer, err);
 
 	if (r < 0)
 		return r;
-	r = change(workshop, context, err);
-	if (r >= 0)
-		r = store_commit(workshop->writer, err);
-	if (r < 0)
-		store_rollback(workshop->writer);
-	return r;
-}
-
-static int set_image(struct workshop *workshop, void *context, struct msb_error *err)
-{
-	return store_set_image(workshop->writer, context, err);
+	r = store_set_image(writer, image, err);
+	return store_end(writer, r, err);
 }
 
 int msb_image_tag(const char *root, const char *source, const char *name, struct msb_error *err)
@@ -226,7 +215,7 @@ int msb_image_tag(const char *root, const char *source, const char *name, struct
 		struct msb_image tagged = *image;
 
 		tagged.name = normalized;
-		r = change_image(&workshop, set_image, &tagged, err);
+		r = set_image(workshop.writer, &tagged, err);
 	}
 	msb_images_free(image, image ? 1 : 0);
 	return r;
@@ -243,17 +232,10 @@ int msb_reference_split(const char *normalized, char **ret_repository, char **re
 	return reference_split(normalized, ret_repository, ret_tag, err);
 }
 
-static int write_fd(void *context, const void *bytes, size_t size, struct msb_error *err)
-{
-	int r = io_write(*(const int *)context, bytes, size);
-
-	return r < 0 ? msb_error_set(err, r, "write the archive") : 0;
-}
-
 int msb_export(const char *root, const char *ref, const char *since, int fd, struct msb_error *err)
 {
 	AUTO(msb_store_closep) struct msb_store *store = NULL;
-	const struct layer_sink sink = {write_fd, &fd};
+	const struct layer_sink sink = layer_sink_fd(&fd);
 	struct ref_place place, parent;
 	int r = open_store(root, &store, err);
 

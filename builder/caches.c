@@ -1,6 +1,5 @@
 /* The directories of RUN --mount=type=cache, one by one. exec/cache_directory.c makes them. */
 #include <ctype.h>
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -55,17 +54,12 @@ typedef int (*name_fn)(void *context, int dir, const char *name, struct msb_erro
 
 static int each_name(int fd, name_fn each, void *context, struct msb_error *err)
 {
-	int copy = openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	autoclosedir DIR *dir = copy < 0 ? NULL : fdopendir(copy);
+	autoclosedir DIR *dir = io_open_directory(fd, ".");
 	const struct dirent *entry;
 	int r = 0;
 
-	if (!dir) {
-		r = msb_error_set(err, errno, "list a cache");
-		if (copy >= 0)
-			close(copy);
-		return r;
-	}
+	if (!dir)
+		return msb_error_set(err, errno, "list a cache");
 	while (r >= 0 && (entry = readdir(dir)))
 		if (entry->d_name[0] != '.')
 			r = each(context, fd, entry->d_name, err);

@@ -243,10 +243,9 @@ static int find_failed(struct msb_store *store, const struct msb_stage *stage,
 
 static bool is_target(const struct msb_stage *stage, const char *target)
 {
-	char index[32];
+	char label[MSB_STAGE_LABEL];
 
-	snprintf(index, sizeof(index), "%zu", stage->index);
-	return target && strcmp(stage->name ? stage->name : index, target) == 0;
+	return target && strcmp(msb_stage_label(stage, label), target) == 0;
 }
 
 /* Where to look when nobody says: the failed step of the newest build, else its target stage. */

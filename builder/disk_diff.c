@@ -1,6 +1,5 @@
 #include "disk_diff.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -151,23 +150,15 @@ static int add_item(struct listing *listing, int dir, const char *name, struct m
 
 static int list_disk(int fd, struct listing *ret, struct msb_error *err)
 {
-	int copy = openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	autoclosedir DIR *dir = copy < 0 ? NULL : fdopendir(copy);
+	autoclosedir DIR *dir = io_open_directory(fd, ".");
 	const struct dirent *entry;
 	int r = 0;
 
-	if (!dir) {
-		r = msb_error_set(err, errno, "open a directory");
-		if (copy >= 0)
-			close(copy);
-		return r;
-	}
-	errno = 0;
-	while (r >= 0 && (entry = readdir(dir))) {
+	if (!dir)
+		return msb_error_set(err, errno, "open a directory");
+	while (r >= 0 && (errno = 0, entry = readdir(dir)))
 		if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
 			r = add_item(ret, fd, entry->d_name, err);
-		errno = 0;
-	}
 	if (r >= 0 && errno)
 		r = msb_error_set(err, errno, "list a directory");
 	if (r >= 0 && ret->count)

@@ -53,17 +53,16 @@ static int explain_stage(const struct telling *telling, const struct msb_stage *
 			 size_t number, struct msb_error *err)
 {
 	struct msb_step *steps;
-	char index[32];
+	char label[MSB_STAGE_LABEL];
 	size_t count;
 	int r = msb_records_steps(telling->store, stage->build, stage->index, &steps, &count, err);
 
 	if (r < 0)
 		return r;
-	snprintf(index, sizeof(index), "%zu", stage->index);
 	for (size_t i = 0; r >= 0 && i < count; i++)
 		if (number == 0 || steps[i].number == number)
-			r = explain_one(telling, stage, stage->name ? stage->name : index,
-					&steps[i], err);
+			r = explain_one(telling, stage, msb_stage_label(stage, label), &steps[i],
+					err);
 	msb_steps_free(steps, count);
 	return r;
 }

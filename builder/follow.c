@@ -2,7 +2,6 @@
  * A build's log while it grows. Steps that have ended come from the records; of commands that run,
  * the builder keeps a file each in its scratch directory (exec/live_log.h).
  */
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -112,15 +111,14 @@ static int show_record(struct follow *follow, const struct msb_stage *stage,
 {
 	struct followed *step = find_step(follow, record->stage, record->number);
 	autofree char *heading = NULL;
-	char index[32];
+	char label[MSB_STAGE_LABEL];
 
 	if (!step)
 		return msb_error_memory(err);
 	if (step->ended || record->state == MSB_RUNNING)
 		return 0;
-	snprintf(index, sizeof(index), "%zu", stage->index);
-	heading = buffer_format("[%s %zu/%zu] %s", stage->name ? stage->name : index,
-				record->number, stage->step_count, record->expanded);
+	heading = buffer_format("[%s %zu/%zu] %s", msb_stage_label(stage, label), record->number,
+				stage->step_count, record->expanded);
 	return heading ? show_rest(follow, step, heading, record, err) : msb_error_memory(err);
 }
 
@@ -217,17 +215,11 @@ typedef int (*name_fn)(struct follow *follow, int dir, const char *name, struct 
 static int each_name(struct follow *follow, int dir, const char *name, name_fn each,
 		     struct msb_error *err)
 {
-	int fd = openat(dir, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	autoclosedir DIR *listing = fd < 0 ? NULL : fdopendir(fd);
+	autoclosedir DIR *listing = io_open_directory(dir, name);
 	const struct dirent *entry;
 	int r = 0;
 
-	if (!listing) {
-		if (fd >= 0)
-			close(fd);
-		return 0;
-	}
-	while (r >= 0 && (entry = readdir(listing)))
+	while (listing && r >= 0 && (entry = readdir(listing)))
 		if (entry->d_name[0] != '.')
 			r = each(follow, dirfd(listing), entry->d_name, err);
 	return r;

@@ -260,11 +260,7 @@ static int remove_record(struct workshop *workshop, const struct msb_image *imag
 		r = store_remove_image(workshop->writer, image->name, err);
 	else
 		r = store_remove_untagged_image(workshop->writer, &image->id, err);
-	if (r >= 0)
-		r = store_commit(workshop->writer, err);
-	if (r < 0)
-		store_rollback(workshop->writer);
-	return r;
+	return store_end(workshop->writer, r, err);
 }
 
 /* By name: that name. By ID: the image, which must not have several names. */

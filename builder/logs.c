@@ -30,6 +30,7 @@ static int write_step(struct msb_store *store, const struct msb_stage *stage,
 		      struct msb_error *err)
 {
 	autofree uint8_t *bytes = NULL;
+	char label[MSB_STAGE_LABEL];
 	size_t size = 0;
 	int r = 0;
 
@@ -37,32 +38,25 @@ static int write_step(struct msb_store *store, const struct msb_stage *stage,
 		r = msb_store_load(store, &step->log, MAX_LOG, &bytes, &size, err);
 	if (r < 0)
 		return r;
-	if (heading && dprintf(fd, "[%s %zu/%zu] %s\n", stage->name ? stage->name : "",
-			       step->number, stage->step_count, step->expanded) < 0)
+	if (heading && dprintf(fd, "[%s %zu/%zu] %s\n", msb_stage_label(stage, label), step->number,
+			       stage->step_count, step->expanded) < 0)
 		return msb_error_set(err, errno, "write the log");
 	return write_text(bytes, size, times, fd, err);
 }
 
 /* number 0: all steps. */
-static int write_stage(struct msb_store *store, struct msb_stage *stage, size_t number, bool times,
-		       int fd, struct msb_error *err)
+static int write_stage(struct msb_store *store, const struct msb_stage *stage, size_t number,
+		       bool times, int fd, struct msb_error *err)
 {
 	struct msb_step *steps;
-	char index[32];
 	size_t count;
-	bool unnamed = !stage->name;
 	int r = msb_records_steps(store, stage->build, stage->index, &steps, &count, err);
 
 	if (r < 0)
 		return r;
-	snprintf(index, sizeof(index), "%zu", stage->index);
-	if (unnamed)
-		stage->name = index;
 	for (size_t i = 0; r >= 0 && i < count; i++)
 		if (number == 0 || steps[i].number == number)
 			r = write_step(store, stage, &steps[i], number == 0, times, fd, err);
-	if (unnamed)
-		stage->name = NULL;
 	msb_steps_free(steps, count);
 	return r;
 }

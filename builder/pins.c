@@ -1,4 +1,3 @@
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
@@ -81,12 +80,11 @@ int pins_each(struct pins *pins, pins_fn each, void *context, struct msb_error *
 {
 	autoclosedir DIR *dir = NULL;
 	const struct dirent *entry;
-	int again, r = 0;
+	int r = 0;
 
 	if (pins->directory < 0)
 		return 0;
-	again = openat(pins->directory, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	dir = again < 0 ? NULL : fdopendir(again);
+	dir = io_open_directory(pins->directory, ".");
 	if (!dir)
 		return msb_error_set(err, errno, "read '" MSB_HELD "'");
 	while (r >= 0 && (entry = readdir(dir))) {

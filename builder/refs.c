@@ -94,6 +94,7 @@ static int find_step(struct msb_store *store, const struct msb_stage *stage, lon
 		     struct ref_place *ret, struct msb_error *err)
 {
 	struct msb_step *steps;
+	char label[MSB_STAGE_LABEL];
 	size_t count;
 	int r = msb_records_steps(store, stage->build, stage->index, &steps, &count, err);
 	int found = -ENOENT;
@@ -111,8 +112,8 @@ static int find_step(struct msb_store *store, const struct msb_stage *stage, lon
 	if (found < 0)
 		return msb_error_say(err, ENOENT,
 				     "stage '%s' of build %lld has no step %ld: msb stages %lld",
-				     stage->name ? stage->name : "of that number",
-				     (long long)stage->build, number, (long long)stage->build);
+				     msb_stage_label(stage, label), (long long)stage->build, number,
+				     (long long)stage->build);
 	return 0;
 }
 

@@ -29,16 +29,6 @@ static char *id_of(int ground, const char *place)
 	return buffer_text(&id);
 }
 
-static DIR *open_directory(int at, const char *name)
-{
-	int fd = openat(at, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
-
-	if (!dir && fd >= 0)
-		close(fd);
-	return dir;
-}
-
 static int64_t time_of(const struct stat *st)
 {
 	return st->st_mtim.tv_sec * 1000000000LL + st->st_mtim.tv_nsec;
@@ -47,7 +37,7 @@ static int64_t time_of(const struct stat *st)
 /* When a name here came or went last. */
 static int64_t changed(int ground)
 {
-	autoclosedir DIR *places = open_directory(ground, ".");
+	autoclosedir DIR *places = io_open_directory(ground, ".");
 	const struct dirent *entry;
 	struct stat st;
 	int64_t newest = 0;
@@ -105,7 +95,7 @@ int caches_lookup(struct core *core, const char *name, struct core_node *ret)
 static int list_place(int ground, const char *place, struct name_list *list)
 {
 	autofree char *id = id_of(ground, place);
-	autoclosedir DIR *dir = id ? open_directory(ground, place) : NULL;
+	autoclosedir DIR *dir = id ? io_open_directory(ground, place) : NULL;
 	const struct dirent *entry;
 
 	while (dir && !list->full && (entry = readdir(dir))) {
@@ -130,7 +120,7 @@ int caches_list(struct core *core, struct name_list *list)
 
 	if (ground < 0)
 		return ground == -ENOENT ? 0 : ground; /* no step has had any yet */
-	places = open_directory(ground, ".");
+	places = io_open_directory(ground, ".");
 	if (!places)
 		return -errno;
 	while (r == 0 && (entry = readdir(places)))

@@ -1,4 +1,3 @@
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/openat2.h>
@@ -122,6 +121,15 @@ int io_write_file(int dir, const char *name, const void *bytes, size_t size, mod
 	return 0;
 }
 
+int io_rename_new(int from_dir, const char *from, int to_dir, const char *to)
+{
+	int r = renameat2(from_dir, from, to_dir, to, RENAME_NOREPLACE);
+
+	if (r < 0 && errno == EINVAL)
+		r = renameat(from_dir, from, to_dir, to);
+	return r < 0 ? -errno : 0;
+}
+
 int io_open_in_root(int root, const char *path, int flags)
 {
 	struct open_how how = {
@@ -134,6 +142,16 @@ int io_open_in_root(int root, const char *path, int flags)
 		fd = syscall(SYS_openat2, root, path, &how, sizeof(how));
 	while (fd < 0 && (errno == EAGAIN || errno == EINTR));
 	return fd < 0 ? -errno : (int)fd;
+}
+
+DIR *io_open_directory(int dir, const char *name)
+{
+	autoclose int fd = openat(dir, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	DIR *listing = fd < 0 ? NULL : fdopendir(fd);
+
+	if (listing)
+		steal_fd(&fd);
+	return listing;
 }
 
 int io_make_dirs(int dir, const char *path, mode_t mode, struct msb_error *err)
@@ -173,9 +191,9 @@ static int move_to_top(struct removal *removal, int parent, const char *name, st
 
 	do {
 		snprintf(moved, sizeof(moved), "deep-%lu", removal->moved++);
-		r = renameat2(parent, name, removal->top, moved, RENAME_NOREPLACE);
-	} while (r < 0 && errno == EEXIST);
-	return r < 0 ? msb_error_set(err, errno, "move '%s'", name) : 0;
+		r = io_rename_new(parent, name, removal->top, moved);
+	} while (r == -EEXIST);
+	return r < 0 ? msb_error_set(err, r, "move '%s'", name) : 0;
 }
 
 static int remove_children(struct removal *removal, int parent, const char *name, unsigned depth,
@@ -206,18 +224,12 @@ static int remove_child(struct removal *removal, int parent, const char *name, u
 static int remove_children(struct removal *removal, int parent, const char *name, unsigned depth,
 			   struct msb_error *err)
 {
-	int fd = openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	autoclosedir DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+	autoclosedir DIR *dir = io_open_directory(parent, name);
 	const struct dirent *entry;
 	int r = 0;
 
-	if (!dir) {
-		int kept = errno;
-
-		if (fd >= 0)
-			close(fd);
-		return msb_error_set(err, kept, "open directory '%s'", name);
-	}
+	if (!dir)
+		return msb_error_set(err, errno, "open directory '%s'", name);
 	while (r >= 0 && (errno = 0, entry = readdir(dir)))
 		if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
 			r = remove_child(removal, dirfd(dir), entry->d_name, depth, err);

@@ -2,6 +2,7 @@
 #ifndef IO_H
 #define IO_H
 
+#include <dirent.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -23,9 +24,17 @@ int io_read_file(int dir, const char *name, size_t max, struct buffer *ret, stru
 int io_write_file(int dir, const char *name, const void *bytes, size_t size, mode_t mode,
 		  struct msb_error *err);
 
+/* Renames what takes nobody's place: -EEXIST where the name is there. A file system that cannot
+ * refuse replaces what is there as rename(2) does. 0 or a negative errno value. */
+int io_rename_new(int from_dir, const char *from, int to_dir, const char *to);
+
 /* Opens path beneath root: "..", absolute names and symlinks never leave it
  * (openat2, RESOLVE_IN_ROOT). Always close-on-exec. The descriptor, or a negative errno value. */
 int io_open_in_root(int root, const char *path, int flags);
+
+/* The directory `name` of dir, for reading; "." opens dir anew. NULL sets errno; a symlink is
+ * ELOOP or ENOTDIR. */
+DIR *io_open_directory(int dir, const char *name);
 
 /* mkdir -p below dir; existing directories are fine. */
 int io_make_dirs(int dir, const char *path, mode_t mode, struct msb_error *err);

@@ -1,5 +1,6 @@
 #include <string.h>
 
+#include "little_endian.h"
 #include "step_log.h"
 
 /* Behind the text: for each piece the milliseconds (u32), then its length with the stream in the
@@ -8,17 +9,6 @@
 #define MAGIC_SIZE 8
 #define MARK_SIZE  8
 #define ERRORS     UINT32_C(0x80000000)
-
-static uint32_t get_u32(const uint8_t *bytes)
-{
-	return (uint32_t)bytes[0] | (uint32_t)bytes[1] << 8 | (uint32_t)bytes[2] << 16 |
-	       (uint32_t)bytes[3] << 24;
-}
-
-static uint64_t get_u64(const uint8_t *bytes)
-{
-	return get_u32(bytes) | (uint64_t)get_u32(bytes + 4) << 32;
-}
 
 /* True when the last mark is of this moment and stream, and has room: it is longer now. */
 static bool extend(struct buffer *marks, uint32_t ms, uint32_t stream, size_t size)
@@ -29,8 +19,8 @@ static bool extend(struct buffer *marks, uint32_t ms, uint32_t stream, size_t si
 	if (marks->failed || marks->size < MARK_SIZE)
 		return false;
 	last = marks->bytes + marks->size - MARK_SIZE;
-	length = get_u32(last + 4);
-	if (get_u32(last) != ms || (length & ERRORS) != stream || size >= ERRORS ||
+	length = le_get_u32(last + 4);
+	if (le_get_u32(last) != ms || (length & ERRORS) != stream || size >= ERRORS ||
 	    (length & ~ERRORS) + size >= ERRORS)
 		return false;
 	marks->size -= 4;
@@ -67,7 +57,7 @@ uint64_t step_log_text(const uint8_t *tail, size_t tail_size, uint64_t size)
 	if (tail_size < STEP_LOG_TAIL || size < STEP_LOG_TAIL ||
 	    memcmp(end - MAGIC_SIZE, MAGIC, MAGIC_SIZE) != 0)
 		return size;
-	text = get_u64(end - STEP_LOG_TAIL);
+	text = le_get_u64(end - STEP_LOG_TAIL);
 	if (text > size - STEP_LOG_TAIL || (size - STEP_LOG_TAIL - text) % MARK_SIZE != 0)
 		return size;
 	return text;
@@ -81,7 +71,7 @@ size_t step_log_text_of(const uint8_t *log, size_t size)
 static void add_piece(const uint8_t *piece, size_t size, const uint8_t *mark, bool *line_begins,
 		      struct buffer *ret)
 {
-	uint32_t ms = mark ? get_u32(mark) : 0;
+	uint32_t ms = mark ? le_get_u32(mark) : 0;
 	const uint8_t *feed;
 	size_t length;
 
@@ -90,7 +80,7 @@ static void add_piece(const uint8_t *piece, size_t size, const uint8_t *mark, bo
 		length = feed ? (size_t)(feed - piece) + 1 : size;
 		if (*line_begins && mark)
 			buffer_printf(ret, "%4u.%03u %c> ", ms / 1000, ms % 1000,
-				      get_u32(mark + 4) & ERRORS ? '2' : '1');
+				      le_get_u32(mark + 4) & ERRORS ? '2' : '1');
 		buffer_append(ret, piece, length);
 		*line_begins = feed != NULL;
 	}
@@ -104,7 +94,7 @@ void step_log_timed(const uint8_t *log, size_t size, struct buffer *ret)
 	uint64_t left = text == size ? 0 : (size - text - STEP_LOG_TAIL) / MARK_SIZE;
 
 	for (; left > 0 && at < text; left--, mark += MARK_SIZE, at += length) {
-		length = get_u32(mark + 4) & ~ERRORS;
+		length = le_get_u32(mark + 4) & ~ERRORS;
 		if (length > text - at)
 			length = text - at;
 		add_piece(log + at, length, mark, &line_begins, ret);

@@ -94,6 +94,15 @@ void strlist_done(struct strlist *list)
 	*list = (struct strlist){0};
 }
 
+size_t words_count(const char *const *words)
+{
+	size_t count = 0;
+
+	while (words && words[count])
+		count++;
+	return count;
+}
+
 static char **find_env(const struct strlist *list, const char *name)
 {
 	size_t length = strlen(name);

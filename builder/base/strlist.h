@@ -22,6 +22,9 @@ bool strlist_has(const struct strlist *list, const char *text);
 void strlist_sort(struct strlist *list); /* bytewise */
 void strlist_done(struct strlist *list);
 
+/* The words of somebody else's list, NULL-terminated; NULL is an empty one. */
+size_t words_count(const char *const *words);
+
 /* NAME=VALUE lists, as environments are. */
 const char *strlist_get_env(const struct strlist *list, const char *name); /* borrowed, or NULL */
 /* Replaces the value in place, or appends NAME=VALUE. */

@@ -180,11 +180,9 @@ static int open_agent(struct agents *agents, const char *scratch, const char *wo
 int agents_open(const char *const *words, const char *scratch, struct agents *ret,
 		struct msb_error *err)
 {
-	size_t count = 0;
+	size_t count = words_count(words);
 	int r = 0;
 
-	while (words && words[count])
-		count++;
 	*ret = (struct agents){.items = calloc(count + 1, sizeof(*ret->items)), .directory = -1};
 	if (!ret->items)
 		return msb_error_memory(err);

@@ -61,3 +61,10 @@ const char *attribute_value(const char *item, const char *key)
 		return NULL;
 	return item[length] ? item + length + 1 : "";
 }
+
+int attribute_keep(char **owned, const char *value, struct msb_error *err)
+{
+	free(*owned);
+	*owned = strdup(value);
+	return *owned ? 0 : msb_error_memory(err);
+}

@@ -14,5 +14,7 @@ int attributes_parse(const char *option, const char *text, struct strlist *ret,
 
 /* The value when item's key is this one ("" for a word alone); NULL otherwise. Borrowed. */
 const char *attribute_value(const char *item, const char *key);
+/* Keeps a copy of the value in the place of what was there, which is freed. */
+int attribute_keep(char **owned, const char *value, struct msb_error *err);
 
 #endif

@@ -3,7 +3,6 @@
 #include <string.h>
 
 #include "base_images.h"
-#include "buffer.h"
 #include "platform.h"
 #include "reference.h"
 #include "registry.h"
@@ -30,15 +29,13 @@ DEFINE_AUTO(struct base_image, base_image_free)
 static void tell_pull(void *context, const struct msb_transfer *transfer)
 {
 	struct base_images *images = context;
-	autofree char *familiar = NULL, *text = NULL;
+	autofree char *familiar = NULL;
 
 	if (transfer->state != MSB_TRANSFER_BEGIN)
 		return;
 	familiar = reference_familiar(transfer->image);
-	text = familiar ? buffer_format("pulling %s", familiar) : NULL;
-	if (text)
-		events_begin(images->source.events,
-			     (struct msb_event){.kind = MSB_EVENT_NOTE, .stage = "", .text = text});
+	if (familiar)
+		events_note(images->source.events, "pulling %s", familiar);
 }
 
 /* What a registry can be asked for; an ID names what is here or nowhere. */

@@ -135,7 +135,7 @@ static void set_network(struct build *build)
 static bool wants(const struct plan *plan, enum step_kind kind)
 {
 	for (size_t i = 0; i < plan->stage_count; i++)
-		for (size_t j = 0; plan->stages[i].wanted && j < plan->stages[i].step_count; j++)
+		for (size_t j = 0; j < plan->stages[i].step_count; j++)
 			if (plan->stages[i].steps[j].kind == kind)
 				return true;
 	return false;
@@ -201,12 +201,9 @@ static int describe(struct build *build, struct msb_error *err)
 	if (r < 0)
 		return r;
 	r = store_add_build(build->writer, record, &record->id, err);
-	if (r >= 0) {
+	if (r >= 0)
 		live_build_begin(build); /* whoever sees the record sees that it lives */
-		r = store_commit(build->writer, err);
-	}
-	if (r < 0)
-		store_rollback(build->writer);
+	r = store_end(build->writer, r, err);
 	build->result->build = record->id;
 	return r;
 }
@@ -224,11 +221,7 @@ static int record_end(struct build *build, int outcome, const struct msb_error *
 	build->record.error = text;
 	r = store_set_build(build->writer, &build->record, err);
 	build->record.error = NULL;
-	if (r >= 0)
-		r = store_commit(build->writer, err);
-	if (r < 0)
-		store_rollback(build->writer);
-	return r;
+	return store_end(build->writer, r, err);
 }
 
 /* A RUN may mount the context. */
@@ -254,33 +247,38 @@ static int read_tags(struct build *build, struct msb_error *err)
 	return r;
 }
 
-static int prepare(struct build *build, struct msb_error *err)
+/* What the options alone say: what is wrong with them is told before anything is read. */
+static int read_options(struct build *build, struct msb_error *err)
 {
-	const char *runtime;
+	const struct msb_build_options *options = build->options;
 	int r = read_tags(build, err);
 
 	if (r >= 0)
-		r = secrets_check(build->options->secrets, err);
+		r = secrets_check(options->secrets, err);
 	if (r >= 0)
-		r = outputs_parse(build->options->outputs, &build->outputs, err);
+		r = outputs_parse(options->outputs, &build->outputs, err);
 	if (r >= 0)
 		r = outputs_check_names(&build->outputs, &build->tags, err);
 	if (r >= 0)
-		r = shared_caches_parse(build->options->cache_from, build->options->cache_to,
-					&build->shared, err);
+		r = shared_caches_parse(options->cache_from, options->cache_to, &build->shared,
+					err);
 	if (r >= 0)
-		r = limits_parse(build->options->ulimits, build->options->shm_size, &build->limits,
-				 err);
+		r = limits_parse(options->ulimits, options->shm_size, &build->limits, err);
 	if (r >= 0)
-		r = command_filter_init(&build->filter, build->options->security, err);
+		r = command_filter_init(&build->filter, options->security, err);
 	if (r >= 0)
-		r = annotations_parse(build->options->annotations, &build->annotations, err);
+		r = annotations_parse(options->annotations, &build->annotations, err);
+	return r;
+}
+
+/* The Dockerfile and its plan, with all that decides it. */
+static int read_plan(struct build *build, struct msb_error *err)
+{
+	int r = agents_open(build->options->agents, store_writer_scratch_path(build->writer),
+			    &build->agents, err);
+
 	if (r >= 0)
-		r = agents_open(build->options->agents, store_writer_scratch_path(build->writer),
-				&build->agents, err);
-	if (r < 0)
-		return r;
-	r = build_read_inputs(build, err);
+		r = build_read_inputs(build, err);
 	if (r >= 0)
 		r = named_contexts_open(build->options->build_contexts, &build->lent, build->store,
 					build->writer, &build->named, err);
@@ -288,23 +286,34 @@ static int prepare(struct build *build, struct msb_error *err)
 		r = build_plan(build, err);
 	if (r >= 0)
 		r = name_hosts(build, err);
-	if (r >= 0)
-		r = build_check(build, false, err);
 	if (r < 0)
 		return r;
-	r = rights_check(build, err);
+	set_network(build);
+	return 0;
+}
+
+/* What can be known to fail fails here, before any step runs. */
+static int check_plan(struct build *build, struct msb_error *err)
+{
+	const char *runtime;
+	int r = build_check(build, false, err);
+
+	if (r >= 0)
+		r = rights_check(build, err);
 	if (r >= 0)
 		r = platforms_check(build, err);
 	if (r >= 0)
 		r = needs_check(build, err);
-	if (r < 0)
-		return r;
-	set_network(build);
-	if (wants(build->plan, STEP_RUN)) {
+	if (r >= 0 && wants(build->plan, STEP_RUN))
 		r = sandbox_find_runtime(&runtime, err);
-		if (r >= 0)
-			r = sandbox_enter(err);
-	}
+	return r;
+}
+
+/* What the steps stand upon. */
+static int open_ground(struct build *build, struct msb_error *err)
+{
+	int r = wants(build->plan, STEP_RUN) ? sandbox_enter(err) : 0;
+
 	if (r >= 0 && wants_context(build->plan))
 		r = build_scan_context(build, err);
 	if (r >= 0)
@@ -314,6 +323,17 @@ static int prepare(struct build *build, struct msb_error *err)
 		r = layer_digests_new(build->store, build->writer, &build->shared, &build->digests,
 				      err);
 	return r < 0 ? r : make_stages(build, err);
+}
+
+static int prepare(struct build *build, struct msb_error *err)
+{
+	int r = read_options(build, err);
+
+	if (r >= 0)
+		r = read_plan(build, err);
+	if (r >= 0)
+		r = check_plan(build, err);
+	return r < 0 ? r : open_ground(build, err);
 }
 
 void build_done(struct build *build)

@@ -3,9 +3,9 @@
 #define CACHE_DIRECTORY_H
 
 #include <msb/error.h>
-#include <msb/store.h>
 
 #include "plan.h"
+#include "store_writer.h"
 
 /*
  * The directory for mount's id, made (0755, its owner and mode from mount, filled from the
@@ -14,7 +14,7 @@
  * it taken until it is closed. *ret_path is owned by the caller. Once stop_fd (0: none) is readable
  * nobody waits any more: -ECANCELED.
  */
-int cache_directory_take(struct msb_store *store, const struct run_mount *mount,
+int cache_directory_take(struct store_writer *writer, const struct run_mount *mount,
 			 const char *initial, int stop_fd, char **ret_path, int *ret_lock,
 			 struct msb_error *err);
 

@@ -207,7 +207,7 @@ static int attach_cache(struct command_mounts *mounts, struct command_root *root
 		initial = shown ? path_join(shown, "0") : NULL;
 	}
 	if (r >= 0)
-		r = cache_directory_take(root->ground.store, mount, initial, stop_fd, &path, &lock,
+		r = cache_directory_take(root->ground.writer, mount, initial, stop_fd, &path, &lock,
 					 err);
 	if (r < 0)
 		return r;

@@ -41,10 +41,9 @@ static int score(const struct msb_step *step, const struct msb_step *earlier, bo
 
 static bool is_labelled(const struct msb_stage *stage, const char *label)
 {
-	char index[32];
+	char own[MSB_STAGE_LABEL];
 
-	snprintf(index, sizeof(index), "%zu", stage->index);
-	return strcasecmp(stage->name ? stage->name : index, label) == 0;
+	return strcasecmp(msb_stage_label(stage, own), label) == 0;
 }
 
 /* SIZE_MAX when it is not to be told. */

@@ -1,5 +1,9 @@
 #include "events.h"
 
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
 void events_init(struct events *events, msb_event_fn call, void *context)
 {
 	*events = (struct events){.call = call, .context = context};
@@ -28,4 +32,19 @@ void events_tell(struct events *events, const struct msb_event *event)
 	pthread_mutex_lock(&events->lock);
 	events->call(events->context, event);
 	pthread_mutex_unlock(&events->lock);
+}
+
+void events_note(struct events *events, const char *format, ...)
+{
+	char *text;
+	va_list args;
+	int length;
+
+	va_start(args, format);
+	length = vasprintf(&text, format, args);
+	va_end(args);
+	if (length < 0)
+		return;
+	events_begin(events, (struct msb_event){.kind = MSB_EVENT_NOTE, .stage = "", .text = text});
+	free(text);
 }

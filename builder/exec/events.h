@@ -17,8 +17,11 @@ struct events {
 void events_init(struct events *events, msb_event_fn call, void *context);
 void events_done(struct events *events);
 
-/* Numbers the event's vertex itself (BEGIN and NOTE) and returns it. */
+/* Numbers the event's vertex itself and returns it. */
 size_t events_begin(struct events *events, struct msb_event event);
 void events_tell(struct events *events, const struct msb_event *event);
+/* A sentence about the build, with a number of its own. Where memory runs out it is not told. */
+void events_note(struct events *events, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
 
 #endif

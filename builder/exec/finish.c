@@ -172,12 +172,9 @@ static int publish_target(struct build *build, size_t index, struct msb_build_ta
 			r = store_layer_set(build->writer, &layers.items[i], err);
 	if (r >= 0)
 		r = set_names(build, &stage->image, &layers, tags, ret, err);
-	if (r >= 0)
-		r = store_commit(build->writer, err);
-	if (r < 0) {
-		store_rollback(build->writer);
+	r = store_end(build->writer, r, err);
+	if (r < 0)
 		return r;
-	}
 	return find_size(build->store, &ret->manifest, &ret->manifest_size, err);
 }
 

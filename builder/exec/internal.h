@@ -146,6 +146,8 @@ void build_tell_warnings(struct build *build);
 struct selection_source;
 int source_find(struct step_run *run, const struct source *from, struct selection_source *ret,
 		struct msb_error *err);
+/* The empty tree, which is what 'scratch' means to FROM. */
+int source_scratch(struct step_run *run, struct msb_digest *ret, struct msb_error *err);
 
 /* step_copy.c: COPY --link, which knows nothing of the tree that it goes over. */
 bool copy_is_separate(const struct step *step);

@@ -53,11 +53,8 @@ static int publish(const struct exec_keep *keep, const struct image *image,
 		r = image_put(keep->writer, image, layers, keep->tree, keep->name, &record, err);
 	if (r >= 0)
 		r = store_set_image(keep->writer, record, err);
+	r = store_end(keep->writer, r, err);
 	if (r >= 0)
-		r = store_commit(keep->writer, err);
-	if (r < 0)
-		store_rollback(keep->writer);
-	else
 		*ret_id = record->id;
 	msb_images_free(record, record ? 1 : 0);
 	return r;

@@ -148,11 +148,9 @@ int named_contexts_open(const char *const *words, const struct lent *lent, struc
 			struct store_writer *writer, struct named_contexts *ret,
 			struct msb_error *err)
 {
-	size_t count = 0;
+	size_t count = words_count(words);
 	int r = 0;
 
-	while (words && words[count])
-		count++;
 	*ret = (struct named_contexts){.items = calloc(count + 1, sizeof(*ret->items))};
 	if (!ret->items)
 		return msb_error_memory(err);

@@ -57,8 +57,7 @@ int needs_check(struct build *build, struct msb_error *err)
 	int r = 0;
 
 	for (size_t i = 0; r >= 0 && i < plan->stage_count; i++)
-		for (size_t j = 0;
-		     r >= 0 && plan->stages[i].wanted && j < plan->stages[i].step_count; j++)
+		for (size_t j = 0; r >= 0 && j < plan->stages[i].step_count; j++)
 			r = check_step(build, &plan->stages[i], &plan->stages[i].steps[j], err);
 	return r;
 }

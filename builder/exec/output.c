@@ -40,13 +40,6 @@ static const char *const implied[] = {
 	"force-compression=false",
 };
 
-static int set_text(char **owned, const char *text, struct msb_error *err)
-{
-	free(*owned);
-	*owned = strdup(text);
-	return *owned ? 0 : msb_error_memory(err);
-}
-
 static int set_kind(struct output *output, const char *type, const char *text,
 		    struct msb_error *err)
 {
@@ -93,7 +86,7 @@ static int set_attribute(struct output *output, const char *item, const char *te
 			return r < 0 ? r : 0;
 	}
 	if ((value = attribute_value(item, "dest")))
-		return set_text(&output->dest, value, err);
+		return attribute_keep(&output->dest, value, err);
 	if ((value = attribute_value(item, "name")))
 		return add_names(output, value, err);
 	for (size_t i = 0; i < sizeof(implied) / sizeof(*implied); i++)
@@ -112,7 +105,7 @@ static int check_dest(struct output *output, const char *text, struct msb_error 
 	if (directory && (!output->dest || !*output->dest || strcmp(output->dest, "-") == 0))
 		return msb_error_say(err, EINVAL, "--output %s: dest=DIRECTORY is missing", text);
 	if (!output->dest || !*output->dest)
-		return set_text(&output->dest, "-", err);
+		return attribute_keep(&output->dest, "-", err);
 	if (!directory && stat(output->dest, &st) == 0 && S_ISDIR(st.st_mode))
 		return msb_error_say(err, EISDIR, "--output %s: '%s' is a directory", text,
 				     output->dest);
@@ -153,10 +146,10 @@ static int parse(const char *text, struct output *output, struct msb_error *err)
 
 	if (strcmp(text, "-") == 0) {
 		output->kind = OUTPUT_TAR;
-		r = set_text(&output->dest, text, err);
+		r = attribute_keep(&output->dest, text, err);
 	} else if (!strpbrk(text, "=,")) {
 		output->kind = OUTPUT_LOCAL;
-		r = set_text(&output->dest, text, err);
+		r = attribute_keep(&output->dest, text, err);
 	} else {
 		r = parse_record(text, output, err);
 	}
@@ -181,11 +174,9 @@ static int check_stdout(const struct outputs *outputs, struct msb_error *err)
 
 int outputs_parse(const char *const *texts, struct outputs *ret, struct msb_error *err)
 {
-	size_t count = 0;
+	size_t count = words_count(texts);
 	int r = 0;
 
-	while (texts && texts[count])
-		count++;
 	*ret = (struct outputs){.items = calloc(count + 1, sizeof(*ret->items))};
 	if (!ret->items)
 		return msb_error_memory(err);
@@ -250,18 +241,11 @@ static int write_layout(const struct output *output, struct store_writer *writer
 	return image_save_layout(writer, image, names, directory, err);
 }
 
-static int write_fd(void *context, const void *bytes, size_t size, struct msb_error *err)
-{
-	int r = io_write(*(const int *)context, bytes, size);
-
-	return r < 0 ? msb_error_set(err, r, "write the archive") : 0;
-}
-
 static int write_archive(const struct output *output, struct store_writer *writer,
 			 const struct msb_image *image, const struct strlist *names, int fd,
 			 struct msb_error *err)
 {
-	const struct layer_sink sink = {write_fd, &fd};
+	const struct layer_sink sink = layer_sink_fd(&fd);
 
 	if (output->kind == OUTPUT_TAR)
 		return layer_export(store_writer_store(writer), &image->tree, &sink, err);

@@ -95,29 +95,19 @@ static int set_names(struct store_writer *writer, const struct msb_image *image,
 		named.name = names->items[i];
 		r = store_set_image(writer, &named, err);
 	}
-	if (r >= 0)
-		return store_commit(writer, err);
-	store_rollback(writer);
-	return r;
-}
-
-static void note(struct events *events, const char *what, const char *name)
-{
-	autofree char *familiar = reference_familiar(name);
-	autofree char *text = familiar ? buffer_format("%s %s", what, familiar) : NULL;
-
-	if (text)
-		events_begin(events, (struct msb_event){.kind = MSB_EVENT_NOTE, .text = text});
+	return store_end(writer, r, err);
 }
 
 static int push(const struct output *output, struct store_writer *writer, struct events *events,
 		struct msb_image *image, const char *name, struct msb_error *err)
 {
+	autofree char *familiar = reference_familiar(name);
 	struct msb_push_options options = output->how;
 	struct msb_push_result result;
 	int r;
 
-	note(events, "pushing", name);
+	if (familiar)
+		events_note(events, "pushing %s", familiar);
 	options.name = name;
 	r = image_push(writer, &options, NULL, NULL, &result, err);
 	if (r < 0)

@@ -106,7 +106,7 @@ int platforms_check(struct build *build, struct msb_error *err)
 	int r = 0;
 
 	for (size_t i = 0; r >= 0 && i < build->plan->stage_count; i++)
-		if (build->plan->stages[i].wanted && build->plan->stages[i].step_count > 0)
+		if (build->plan->stages[i].wanted)
 			r = check_stage(build, &build->plan->stages[i], err);
 	return r;
 }

@@ -103,10 +103,7 @@ static int remember(struct store_writer *writer, const struct msb_digest *key,
 	if (r < 0)
 		return r;
 	r = store_cache_set(writer, key, &cached, err);
-	if (r >= 0)
-		return store_commit(writer, err);
-	store_rollback(writer);
-	return r;
+	return store_end(writer, r, err);
 }
 
 /* The request's own headers: what is known, and who asks. */

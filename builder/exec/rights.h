@@ -1,4 +1,4 @@
-/* What RUN may ask for only where the caller grants it (--allow), and what this machine can run. */
+/* What RUN may ask for only where the caller grants it (--allow). */
 #ifndef RIGHTS_H
 #define RIGHTS_H
 

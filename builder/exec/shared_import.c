@@ -16,11 +16,7 @@
 void shared_caches_tell(struct events *events, const char *option, const char *where,
 			const char *text)
 {
-	autofree char *line = buffer_format("%s %s: %s", option, where, text);
-
-	if (line)
-		events_begin(events,
-			     (struct msb_event){.kind = MSB_EVENT_NOTE, .stage = "", .text = line});
+	events_note(events, "%s %s: %s", option, where, text);
 }
 
 static const char *where(const struct shared_option *option)
@@ -343,10 +339,7 @@ static int publish(struct shared_caches *caches, const struct shared_step *step,
 	if (r < 0)
 		return r;
 	r = store_cache_set(caches->writer, &step->key, &step->step, err);
-	if (r >= 0)
-		return store_commit(caches->writer, err);
-	store_rollback(caches->writer);
-	return r;
+	return store_end(caches->writer, r, err);
 }
 
 static int find_in(struct shared_caches *caches, struct shared_source *source,

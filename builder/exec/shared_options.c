@@ -17,13 +17,6 @@ struct reading {
 	char *type; /* owned */
 };
 
-static int set_text(char **owned, const char *text, struct msb_error *err)
-{
-	free(*owned);
-	*owned = strdup(text);
-	return *owned ? 0 : msb_error_memory(err);
-}
-
 static int take_mode(struct shared_option *option, const struct reading *reading, const char *value,
 		     struct msb_error *err)
 {
@@ -39,11 +32,11 @@ static int take_attribute(struct shared_option *option, struct reading *reading,
 	const char *value;
 
 	if ((value = attribute_value(item, "type")))
-		return set_text(&reading->type, value, err);
+		return attribute_keep(&reading->type, value, err);
 	if ((value = attribute_value(item, "ref")))
-		return set_text(&option->reference, value, err);
+		return attribute_keep(&option->reference, value, err);
 	if ((value = attribute_value(item, reading->path)))
-		return set_text(&option->directory, value, err);
+		return attribute_keep(&option->directory, value, err);
 	if (reading->writes && (value = attribute_value(item, "mode")))
 		return take_mode(option, reading, value, err);
 	if (reading->writes && (value = attribute_value(item, "ignore-error"))) {
@@ -93,7 +86,7 @@ static int parse(struct shared_option *option, struct reading *reading, struct m
 	int r;
 
 	if (!strchr(option->text, '='))
-		return set_text(&option->reference, option->text, err);
+		return attribute_keep(&option->reference, option->text, err);
 	r = attributes_parse(reading->name, option->text, &items, err);
 	for (size_t i = 0; r >= 0 && i < items.count; i++)
 		r = take_attribute(option, reading, items.items[i], err);
@@ -103,11 +96,9 @@ static int parse(struct shared_option *option, struct reading *reading, struct m
 static int parse_all(const char *const *texts, bool writes, struct shared_option **ret,
 		     size_t *ret_count, struct msb_error *err)
 {
-	size_t count = 0;
+	size_t count = words_count(texts);
 	int r = 0;
 
-	while (texts && texts[count])
-		count++;
 	*ret = calloc(count + 1, sizeof(**ret));
 	if (!*ret)
 		return msb_error_memory(err);
@@ -118,7 +109,7 @@ static int parse_all(const char *const *texts, bool writes, struct shared_option
 			.writes = writes,
 		};
 
-		r = set_text(&(*ret)[i].text, texts[i], err);
+		r = attribute_keep(&(*ret)[i].text, texts[i], err);
 		*ret_count = i + 1;
 		if (r >= 0)
 			r = parse(&(*ret)[i], &reading, err);

@@ -39,3 +39,11 @@ int source_find(struct step_run *run, const struct source *from, struct selectio
 	}
 	return r;
 }
+
+int source_scratch(struct step_run *run, struct msb_digest *ret, struct msb_error *err)
+{
+	AUTO(tree_edit_freep) struct tree_edit *edit = NULL;
+	int r = tree_edit_new(run->build->store, NULL, &edit, err);
+
+	return r < 0 ? r : edit_commit(edit, run->build->writer, ret, err);
+}

@@ -153,11 +153,7 @@ static int publish(struct step_run *run, struct msb_step *record, const struct c
 		r = record_origin(&build->origin, err);
 	for (size_t i = 0; r >= 0 && i < build->named.count; i++)
 		r = record_origin(&build->named.items[i].origin, err);
-	if (r >= 0)
-		r = store_commit(build->writer, err);
-	if (r < 0)
-		store_rollback(build->writer);
-	return r;
+	return store_end(build->writer, r, err);
 }
 
 /* Adds the step to what the image will say of its history. */
@@ -403,7 +399,7 @@ static char *recorded_definition(const struct step_run *run)
 /* --explain: one note, after the step and its record are there. */
 static void explain_miss(const struct step_run *run, const struct msb_step *record)
 {
-	struct msb_event event = event_of(run, MSB_EVENT_NOTE);
+	const struct plan_stage *plan = run->stage->plan;
 	struct msb_error failure = {0};
 	autoexplanations list = {0};
 	autobuffer out = {0};
@@ -412,18 +408,14 @@ static void explain_miss(const struct step_run *run, const struct msb_step *reco
 
 	if (!run->build->options->explain || record->state == MSB_CACHED || record->number == 1)
 		return;
-	buffer_printf(&out, "[%s %zu/%zu] missed the cache: ", event.stage, event.step,
-		      event.steps);
-	if (explain_step(run->build->store, record, event.stage, &compared, &list, &failure) < 0)
+	if (explain_step(run->build->store, record, plan->label, &compared, &list, &failure) < 0)
 		buffer_string(&out, failure.text);
 	for (size_t i = 0; i < list.count; i++)
 		buffer_printf(&out, "%s%s", i > 0 ? "; " : "", list.items[i].text);
 	text = buffer_text(&out);
-	if (!text)
-		return;
-	event.stage = "";
-	event.text = text;
-	events_begin(&run->build->events, event);
+	if (text)
+		events_note(&run->build->events, "[%s %zu/%zu] missed the cache: %s", plan->label,
+			    record->number, plan->step_count, text);
 }
 
 int build_run_step(struct build *build, struct stage_run *stage, const struct step *step,

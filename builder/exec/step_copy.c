@@ -124,14 +124,6 @@ static int add_to_definition(struct step_run *run, const struct copying *copying
 	return 0;
 }
 
-static int empty_tree(struct step_run *run, struct msb_digest *ret, struct msb_error *err)
-{
-	AUTO(tree_edit_freep) struct tree_edit *edit = NULL;
-	int r = tree_edit_new(run->build->store, NULL, &edit, err);
-
-	return r < 0 ? r : edit_commit(edit, run->build->writer, ret, err);
-}
-
 bool copy_is_separate(const struct step *step)
 {
 	return (step->kind == STEP_COPY || step->kind == STEP_ADD) && step->copy.link &&
@@ -148,7 +140,7 @@ static int prepare(struct step_run *run, struct msb_error *err)
 		return msb_error_memory(err);
 	run->prepared = copying;
 	copying->separate = copy_is_separate(run->step);
-	r = copying->separate ? empty_tree(run, &copying->ground, err) : 0;
+	r = copying->separate ? source_scratch(run, &copying->ground, err) : 0;
 	if (r >= 0 && !copying->separate)
 		copying->ground = run->before;
 	if (r >= 0 && copy->chown) {

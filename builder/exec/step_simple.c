@@ -9,16 +9,6 @@
 #include "platforms.h"
 #include "selection.h"
 
-static int empty_tree(struct step_run *run, struct msb_error *err)
-{
-	AUTO(tree_edit_freep) struct tree_edit *edit = NULL;
-	int r = tree_edit_new(run->build->store, NULL, &edit, err);
-
-	if (r >= 0)
-		r = edit_commit(edit, run->build->writer, &run->after, err);
-	return r;
-}
-
 /* All of a directory as a root file system. */
 static int named_tree(struct step_run *run, const struct source *base, struct msb_error *err)
 {
@@ -54,7 +44,7 @@ static int execute_from(struct step_run *run, struct msb_error *err)
 
 	switch (base->kind) {
 	case SOURCE_SCRATCH:
-		r = empty_tree(run, err);
+		r = source_scratch(run, &run->after, err);
 		break;
 	case SOURCE_STAGE:
 		run->after = run->build->stages[base->stage].tree;

@@ -83,11 +83,7 @@ static int publish(struct store_writer *writer, const struct layer_record *layer
 	r = store_layer_set(writer, layer, err);
 	if (r >= 0)
 		r = store_set_image(writer, record, err);
-	if (r < 0) {
-		store_rollback(writer);
-		return r;
-	}
-	return store_commit(writer, err);
+	return store_end(writer, r, err);
 }
 
 static int import_fd(struct store_writer *writer, int fd, const char *name,

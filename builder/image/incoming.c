@@ -90,11 +90,7 @@ static int commit(const struct incoming *incoming, struct msb_image *record, str
 			r = store_layer_set(incoming->writer, &incoming->layers[i], err);
 	if (r >= 0)
 		r = set_names(incoming, record, err);
-	if (r < 0) {
-		store_rollback(incoming->writer);
-		return r;
-	}
-	return store_commit(incoming->writer, err);
+	return store_end(incoming->writer, r, err);
 }
 
 int incoming_publish(struct incoming *incoming, struct msb_image **ret, struct msb_error *err)

@@ -171,11 +171,7 @@ static int record_places(struct store_writer *writer, const struct lazy_input *i
 		r = store_origin_set(writer, &input->layer->digest, input->place, err);
 	for (size_t i = 0; r >= 0 && i < files->count; i++)
 		r = store_remote_set(writer, &files->items[i], err);
-	if (r < 0) {
-		store_rollback(writer);
-		return r;
-	}
-	return store_commit(writer, err);
+	return store_end(writer, r, err);
 }
 
 static int make_tree(struct store_writer *writer, const struct msb_digest *parent,

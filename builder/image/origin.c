@@ -36,8 +36,5 @@ int image_note_origin(struct store_writer *writer, const struct reference_place 
 	if (r < 0)
 		return r;
 	r = store_set_origin(writer, &origin, err);
-	if (r >= 0)
-		return store_commit(writer, err);
-	store_rollback(writer);
-	return r;
+	return store_end(writer, r, err);
 }

@@ -259,11 +259,7 @@ static int record(struct push *push, struct msb_error *err)
 			r = store_layer_set(push->writer, &push->layers[i].record, err);
 	if (r >= 0)
 		r = store_set_image(push->writer, push->record, err);
-	if (r < 0) {
-		store_rollback(push->writer);
-		return r;
-	}
-	return store_commit(push->writer, err);
+	return store_end(push->writer, r, err);
 }
 
 /* --- Sending --- */
@@ -442,10 +438,7 @@ static int note_places(struct push *push, struct msb_error *err)
 		return r;
 	for (size_t i = 0; r >= 0 && i < push->manifest.layer_count; i++)
 		r = store_origin_set(push->writer, &push->manifest.layers[i].digest, where, err);
-	if (r >= 0)
-		return store_commit(push->writer, err);
-	store_rollback(push->writer);
-	return r;
+	return store_end(push->writer, r, err);
 }
 
 static int take_options(struct push *push, struct msb_error *err)

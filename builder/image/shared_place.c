@@ -216,15 +216,6 @@ const char *cache_place_domain(const struct cache_place *place)
 	return place->kind->name ? place->kind->name(place->place)->domain : NULL;
 }
 
-/* r: how what began with store_begin() went. */
-static int end_records(struct store_writer *writer, int r, struct msb_error *err)
-{
-	if (r >= 0)
-		return store_commit(writer, err);
-	store_rollback(writer);
-	return r;
-}
-
 static int leave_blob(struct cache_place *place, const struct shared_bundle *bundle,
 		      const struct shared_blob *blob, struct msb_error *err)
 {
@@ -260,7 +251,7 @@ int cache_place_leave(struct cache_place *place, const struct shared_bundle *bun
 	r = store_origin_set(place->writer, &bundle->digest, where, err);
 	for (size_t i = 0; r >= 0 && i < bundle->count; i++)
 		r = leave_blob(place, bundle, &bundle->blobs[i], err);
-	return end_records(place->writer, r, err);
+	return store_end(place->writer, r, err);
 }
 
 /* "docker.io/library/node"; owned. NULL: it is no repository of the place's registry, or memory
@@ -300,7 +291,7 @@ int cache_place_leave_layer(struct cache_place *place, const struct shared_layer
 	r = store_remote_set(place->writer, &remote, err);
 	if (r >= 0)
 		r = store_origin_set(place->writer, &layer->record.blob, where, err);
-	return end_records(place->writer, r, err);
+	return store_end(place->writer, r, err);
 }
 
 bool cache_place_find_layer(struct cache_place *place, struct shared_layer *layer)

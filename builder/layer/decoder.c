@@ -377,27 +377,6 @@ int layer_read_part(const struct layer_source *source, uint64_t skip, uint64_t s
 	return r;
 }
 
-static ssize_t read_fd(void *context, void *bytes, size_t size, struct msb_error *err)
-{
-	const int *fd = context;
-	ssize_t n;
-
-	do
-		n = read(*fd, bytes, size);
-	while (n < 0 && errno == EINTR);
-	return n < 0 ? msb_error_set(err, errno, "read the archive") : n;
-}
-
-struct layer_source layer_source_fd(const int *fd)
-{
-	union {
-		const int *given;
-		void *context;
-	} pointer = {.given = fd};
-
-	return (struct layer_source){read_fd, pointer.context};
-}
-
 bool layer_is_compressed(const void *bytes, size_t size)
 {
 	return codec_of(bytes, size) != &plain;

@@ -77,8 +77,9 @@ int layer_apply(struct layer_applier *applier, const char *name, const char *har
 void layer_applier_free(struct layer_applier *applier);
 DEFINE_AUTO(struct layer_applier, layer_applier_free)
 
-/* A source that reads a descriptor from where it stands. */
+/* A source that reads a descriptor from where it stands, and a sink that writes to one. */
 struct layer_source layer_source_fd(const int *fd);
+struct layer_sink layer_sink_fd(const int *fd);
 
 /*
  * Writes the uncompressed form of the source to fd, at most limit bytes (-EFBIG). -EBADMSG for

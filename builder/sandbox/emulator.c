@@ -35,16 +35,24 @@ static const struct machine *find_machine(const char *architecture)
 	return NULL;
 }
 
-const char *emulator_own_architecture(void)
+/* This machine; NULL for one that is not in the table. */
+static const struct machine *find_own(void)
 {
 	struct utsname host;
 
 	if (uname(&host) < 0)
-		return "";
+		return NULL;
 	for (size_t i = 0; i < sizeof(machines) / sizeof(*machines); i++)
 		if (strcmp(machines[i].kernel, host.machine) == 0)
-			return machines[i].architecture;
-	return "";
+			return &machines[i];
+	return NULL;
+}
+
+const char *emulator_own_architecture(void)
+{
+	const struct machine *own = find_own();
+
+	return own ? own->architecture : "";
 }
 
 /* How a program of that machine begins (System V ABI, "ELF Header"). */
@@ -152,15 +160,10 @@ static bool has_handler(DIR *handlers, const unsigned char header[HEADER_SIZE])
 
 static bool runs_by_itself(const char *architecture)
 {
-	struct utsname host;
+	const struct machine *own = find_own();
 
-	if (uname(&host) < 0)
-		return false;
-	for (size_t i = 0; i < sizeof(machines) / sizeof(*machines); i++)
-		if (strcmp(machines[i].kernel, host.machine) == 0)
-			return strcmp(machines[i].architecture, architecture) == 0 ||
-			       (machines[i].also && strcmp(machines[i].also, architecture) == 0);
-	return false;
+	return own && (strcmp(own->architecture, architecture) == 0 ||
+		       (own->also && strcmp(own->also, architecture) == 0));
 }
 
 bool sandbox_can_run(const char *handlers, const char *architecture)

@@ -79,10 +79,7 @@ void care_changed(struct store_care *care)
 
 int store_care_commit(struct store_care *care, struct msb_error *err)
 {
-	int r = store_commit(care->writer, err);
-
-	care->committed = r == 0;
-	return r;
+	return store_commit(care->writer, err);
 }
 
 void store_care_close(struct store_care *care)

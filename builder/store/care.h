@@ -9,7 +9,6 @@ struct store_care {
 	struct store_writer *writer;   /* owned */
 	struct connection *connection; /* the writer's */
 	bool alone;
-	bool committed;
 };
 
 /* Is there so much garbage in a pack (size) beside what lives (live.bytes) that copying the latter

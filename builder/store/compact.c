@@ -3,7 +3,6 @@
  * packs open. So no pack is changed: what lives in it is copied, the index leads to the copy, and
  * then the pack's name goes. Who comes too late asks the index again.
  */
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -68,20 +67,10 @@ static int has_large(struct compaction *compaction, const struct msb_digest *dig
 	return query_step(&query, err);
 }
 
-static DIR *open_directory(int root, const char *name)
-{
-	int fd = openat(root, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
-	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
-
-	if (!dir && fd >= 0)
-		close(fd);
-	return dir;
-}
-
 /* A writer that died may have left a pack that was never committed: nobody writes now. */
 static int drop_packs(struct compaction *compaction, struct msb_error *err)
 {
-	autoclosedir DIR *dir = open_directory(compaction->root, "packs");
+	autoclosedir DIR *dir = io_open_directory(compaction->root, "packs");
 	const struct dirent *entry;
 
 	while (dir && (entry = readdir(dir))) {
@@ -109,7 +98,7 @@ static int drop_large_below(struct compaction *compaction, unsigned first, struc
 	const struct dirent *entry;
 
 	snprintf(name, sizeof(name), "large/%02x", first);
-	dir = open_directory(compaction->root, name);
+	dir = io_open_directory(compaction->root, name);
 	while (dir && (entry = readdir(dir))) {
 		char text[MSB_DIGEST_HEX + 1];
 		struct msb_digest digest;
@@ -262,11 +251,7 @@ static int publish_batch(struct compaction *compaction, uint32_t id, const struc
 	r = drop_rows(compaction, moving, err);
 	if (r == 0 && last)
 		r = drop_pack_row(compaction, id, err);
-	if (r < 0) {
-		store_rollback(writer);
-		return r;
-	}
-	return store_commit(writer, err);
+	return store_end(writer, r, err);
 }
 
 static int empty_pack(struct compaction *compaction, uint32_t id, struct moving *moving,
@@ -331,8 +316,7 @@ static int list_moves(struct compaction *compaction, struct msb_error *err)
 		"CREATE TEMP TABLE move(pack INTEGER, offset INTEGER, size INTEGER, digest BLOB,"
 		" PRIMARY KEY(pack, offset)) WITHOUT ROWID",
 		"INSERT INTO move SELECT pack, offset, size, digest FROM blob WHERE pack IN"
-		" (SELECT pack.id FROM pack JOIN live USING(id) WHERE live.bytes < pack.size / 4 * "
-		"3)",
+		" (SELECT pack.id FROM pack JOIN live USING(id) WHERE " CARE_WORTH_EMPTYING ")",
 	};
 	int r = 0;
 

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <sys/stat.h>
 
+#include "io.h"
 #include "sparse.h"
 #include "writer.h"
 
@@ -39,38 +40,28 @@ static bool is_intact(int root, const char *name, const struct msb_digest *diges
 	       sparse_copy(fd, size, -1, &found, NULL) == 0 && msb_digest_equal(&found, digest);
 }
 
-static int rename_once(struct store_writer *writer, int dir, const char *name, const char *final,
-		       unsigned flags)
-{
-	int r = renameat2(dir, name, writer->store->root, final, flags);
-
-	/* Not every file system knows the flag; losing the race then replaces equal by equal. */
-	if (r < 0 && errno == EINVAL && flags)
-		r = renameat(dir, name, writer->store->root, final);
-	return r < 0 ? -errno : 0;
-}
-
-/* 1: taken, 0: not needed, or a negative errno value. */
+/* 1: taken, 0: not needed, or a negative errno value. Losing a race where the file system cannot
+ * refuse replaces equal by equal. */
 static int rename_in(struct store_writer *writer, int dir, const char *name,
 		     const struct msb_digest *digest, uint64_t size)
 {
+	int root = writer->store->root, r;
 	char final[STORE_LARGE_NAME];
-	int r;
 
 	store_large_name(digest, final);
-	r = rename_once(writer, dir, name, final, RENAME_NOREPLACE);
+	r = io_rename_new(dir, name, root, final);
 	if (r == -ENOENT) {
 		char parent[sizeof("large/00")];
 
 		snprintf(parent, sizeof(parent), "large/%02x", digest->bytes[0]);
-		if (mkdirat(writer->store->root, parent, 0700) < 0 && errno != EEXIST)
+		if (mkdirat(root, parent, 0700) < 0 && errno != EEXIST)
 			return -errno;
-		r = rename_once(writer, dir, name, final, RENAME_NOREPLACE);
+		r = io_rename_new(dir, name, root, final);
 	}
 	if (r == -EEXIST) {
-		if (is_intact(writer->store->root, final, digest, size))
+		if (is_intact(root, final, digest, size))
 			return 0;
-		r = rename_once(writer, dir, name, final, 0);
+		r = renameat(dir, name, root, final) < 0 ? -errno : 0;
 	}
 	return r < 0 ? r : 1;
 }

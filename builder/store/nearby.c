@@ -1,5 +1,6 @@
 #include <string.h>
 
+#include "little_endian.h"
 #include "nearby.h"
 
 int nearby_init(struct nearby *nearby)
@@ -17,15 +18,6 @@ static size_t slot_of(const struct msb_digest *digest)
 	return (digest->bytes[0] | (size_t)digest->bytes[1] << 8) % NEARBY_SLOTS;
 }
 
-static uint64_t get_u64(const uint8_t *bytes)
-{
-	uint64_t value = 0;
-
-	for (size_t i = 8; i > 0; i--)
-		value = value << 8 | bytes[i - 1];
-	return value;
-}
-
 void nearby_note(struct nearby *nearby, const struct msb_location *location, const uint8_t *behind,
 		 size_t size)
 {
@@ -36,7 +28,7 @@ void nearby_note(struct nearby *nearby, const struct msb_location *location, con
 
 	if (size < padding + PACK_BLOB_HEADER || memcmp(header, PACK_BLOB_MAGIC, 4) != 0)
 		return;
-	next.size = get_u64(header + 8);
+	next.size = le_get_u64(header + 8);
 	next.offset = location->offset + location->size + padding + PACK_BLOB_HEADER;
 	memcpy(digest.bytes, header + 16, sizeof(digest.bytes));
 	slot = slot_of(&digest);

@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 
 #include "io.h"
+#include "little_endian.h"
 #include "packs.h"
 #include "sum.h"
 #include "writer.h"
@@ -17,18 +18,6 @@
 /* Packs tried before a new one is made, and numbers tried for a new one. There are as many
  * unfinished packs as there ever were writers at once. */
 #define CLAIM_TRIES 64
-
-static void put_u32(uint8_t *bytes, uint32_t value)
-{
-	for (size_t i = 0; i < 4; i++)
-		bytes[i] = (uint8_t)(value >> (8 * i));
-}
-
-static void put_u64(uint8_t *bytes, uint64_t value)
-{
-	for (size_t i = 0; i < 8; i++)
-		bytes[i] = (uint8_t)(value >> (8 * i));
-}
 
 /* What the records say about a pack that is locked. A pack they don't know has size 0. */
 static int committed_size(struct msb_store *store, uint32_t id, uint64_t *ret_size, bool *ret_full,
@@ -143,8 +132,8 @@ static void begin_pack(struct store_writer *writer)
 	uint8_t *header = writer->buffer.bytes;
 
 	memcpy(header, PACK_MAGIC, 8);
-	put_u32(header + 8, PACK_VERSION);
-	put_u32(header + 12, writer->packs->id);
+	le_put_u32(header + 8, PACK_VERSION);
+	le_put_u32(header + 12, writer->packs->id);
 	writer->buffer.used = PACK_HEADER;
 	writer->packs->end = PACK_HEADER;
 }
@@ -205,8 +194,8 @@ int pack_append(struct store_writer *writer, const struct msb_digest *digest, co
 		return msb_error_memory(err);
 	record = writer->buffer.bytes + writer->buffer.used;
 	memcpy(record, PACK_BLOB_MAGIC, 4);
-	put_u32(record + 4, sum_of(bytes, size));
-	put_u64(record + 8, size);
+	le_put_u32(record + 4, sum_of(bytes, size));
+	le_put_u64(record + 8, size);
 	memcpy(record + 16, digest->bytes, MSB_DIGEST_SIZE);
 	if (size)
 		memcpy(record + PACK_BLOB_HEADER, bytes, size);

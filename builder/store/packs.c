@@ -6,6 +6,7 @@
 #include <msb/cleanup.h>
 
 #include "io.h"
+#include "little_endian.h"
 #include "packs.h"
 
 /* What counts as a small step forward, and how much is read ahead. */
@@ -123,8 +124,7 @@ int packs_read_sum(struct packs *packs, int root, uint32_t id, uint64_t offset, 
 			   err);
 
 	if (r == 0)
-		*ret = bytes[0] | (uint32_t)bytes[1] << 8 | (uint32_t)bytes[2] << 16 |
-		       (uint32_t)bytes[3] << 24;
+		*ret = le_get_u32(bytes);
 	return r;
 }
 

@@ -68,6 +68,22 @@ static int collect(struct query *query, const struct kind *kind, void **ret, siz
 	return 0;
 }
 
+/* All rows of a search with so many numbers. */
+static int search(struct msb_store *store, const struct kind *kind, const char *sql,
+		  const int64_t *numbers, size_t number_count, void **ret, size_t *ret_count,
+		  struct msb_error *err)
+{
+	autoreader *connection = NULL;
+	int r = store_reader(store, &connection, err);
+
+	if (r < 0)
+		return r;
+	autoquery query = query_on(connection, sql);
+	for (size_t i = 0; i < number_count; i++)
+		query_bind_int(&query, numbers[i]);
+	return collect(&query, kind, ret, ret_count, err);
+}
+
 static enum msb_state as_state(int64_t value)
 {
 	return (enum msb_state)(value & 3);
@@ -113,16 +129,12 @@ void msb_builds_free(struct msb_build *records, size_t count)
 int msb_records_builds(struct msb_store *store, size_t limit, struct msb_build **ret,
 		       size_t *ret_count, struct msb_error *err)
 {
-	autoreader *connection = NULL;
+	const int64_t most = limit == 0 || limit > INT64_MAX ? -1 : (int64_t)limit;
 	void *records;
-	int r = store_reader(store, &connection, err);
+	int r = search(store, &builds,
+		       "SELECT " BUILD_COLUMNS " FROM build ORDER BY id DESC LIMIT ?", &most, 1,
+		       &records, ret_count, err);
 
-	if (r < 0)
-		return r;
-	autoquery query = query_on(connection, "SELECT " BUILD_COLUMNS " FROM build"
-					       " ORDER BY id DESC LIMIT ?");
-	query_bind_int(&query, limit == 0 || limit > INT64_MAX ? -1 : (int64_t)limit);
-	r = collect(&query, &builds, &records, ret_count, err);
 	if (r == 0)
 		*ret = records;
 	return r;
@@ -131,18 +143,13 @@ int msb_records_builds(struct msb_store *store, size_t limit, struct msb_build *
 int msb_records_build(struct msb_store *store, int64_t id, struct msb_build **ret,
 		      struct msb_error *err)
 {
-	autoreader *connection = NULL;
 	void *records;
 	size_t count;
-	int r = store_reader(store, &connection, err);
+	int r = search(store, &builds,
+		       "SELECT " BUILD_COLUMNS " FROM build WHERE id ="
+		       " CASE ?1 WHEN 0 THEN (SELECT max(id) FROM build) ELSE ?1 END",
+		       &id, 1, &records, &count, err);
 
-	if (r < 0)
-		return r;
-	autoquery query = query_on(connection,
-				   "SELECT " BUILD_COLUMNS " FROM build WHERE id ="
-				   " CASE ?1 WHEN 0 THEN (SELECT max(id) FROM build) ELSE ?1 END");
-	query_bind_int(&query, id);
-	r = collect(&query, &builds, &records, &count, err);
 	if (r < 0)
 		return r;
 	if (count == 0)
@@ -181,17 +188,12 @@ void msb_stages_free(struct msb_stage *records, size_t count)
 int msb_records_stages(struct msb_store *store, int64_t build, struct msb_stage **ret,
 		       size_t *ret_count, struct msb_error *err)
 {
-	autoreader *connection = NULL;
 	void *records;
-	int r = store_reader(store, &connection, err);
+	int r = search(store, &stages,
+		       "SELECT build, position, name, state, step_count, tree FROM stage"
+		       " WHERE build = ? ORDER BY position",
+		       &build, 1, &records, ret_count, err);
 
-	if (r < 0)
-		return r;
-	autoquery query =
-		query_on(connection, "SELECT build, position, name, state, step_count, tree"
-				     " FROM stage WHERE build = ? ORDER BY position");
-	query_bind_int(&query, build);
-	r = collect(&query, &stages, &records, ret_count, err);
 	if (r == 0)
 		*ret = records;
 	return r;
@@ -238,20 +240,14 @@ void msb_steps_free(struct msb_step *records, size_t count)
 int msb_records_steps(struct msb_store *store, int64_t build, size_t stage, struct msb_step **ret,
 		      size_t *ret_count, struct msb_error *err)
 {
-	autoreader *connection = NULL;
+	const int64_t numbers[] = {build, (int64_t)stage};
 	void *records;
-	int r = store_reader(store, &connection, err);
+	int r = search(store, &steps,
+		       "SELECT build, stage, number, state, line, end_line, text, expanded, tree,"
+		       " log, config, key, definition, started_ns, duration_ns, exit_status"
+		       " FROM step WHERE build = ? AND stage = ? ORDER BY number",
+		       numbers, 2, &records, ret_count, err);
 
-	if (r < 0)
-		return r;
-	autoquery query =
-		query_on(connection, "SELECT build, stage, number, state, line, end_line, text,"
-				     " expanded, tree, log, config, key, definition, started_ns,"
-				     " duration_ns, exit_status FROM step"
-				     " WHERE build = ? AND stage = ? ORDER BY number");
-	query_bind_int(&query, build);
-	query_bind_int(&query, (int64_t)stage);
-	r = collect(&query, &steps, &records, ret_count, err);
 	if (r == 0)
 		*ret = records;
 	return r;
@@ -288,16 +284,12 @@ void msb_images_free(struct msb_image *records, size_t count)
 int msb_records_images(struct msb_store *store, struct msb_image **ret, size_t *ret_count,
 		       struct msb_error *err)
 {
-	autoreader *connection = NULL;
 	void *records;
-	int r = store_reader(store, &connection, err);
+	int r = search(store, &images,
+		       "SELECT " IMAGE_COLUMNS " FROM image LEFT JOIN tag ON tag.image = image.id"
+		       " ORDER BY created_ns DESC, image.rowid DESC, name",
+		       NULL, 0, &records, ret_count, err);
 
-	if (r < 0)
-		return r;
-	autoquery query = query_on(connection, "SELECT " IMAGE_COLUMNS " FROM image"
-					       " LEFT JOIN tag ON tag.image = image.id"
-					       " ORDER BY created_ns DESC, image.rowid DESC, name");
-	r = collect(&query, &images, &records, ret_count, err);
 	if (r == 0)
 		*ret = records;
 	return r;

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "buffer.h"
+#include "little_endian.h"
 #include "store_remote.h"
 #include "writer.h"
 
@@ -43,15 +44,6 @@ static void encode_parts(const struct store_remote *remote, struct buffer *ret)
 	}
 }
 
-static uint64_t get_u64(const uint8_t *bytes)
-{
-	uint64_t value = 0;
-
-	for (size_t i = 8; i-- > 0;)
-		value = value << 8 | bytes[i];
-	return value;
-}
-
 static int decode_parts(const uint8_t *bytes, size_t size, struct store_remote *ret,
 			struct msb_error *err)
 {
@@ -62,8 +54,8 @@ static int decode_parts(const uint8_t *bytes, size_t size, struct store_remote *
 	if (!ret->parts)
 		return msb_error_memory(err);
 	for (size_t i = 0; i < ret->part_count; i++, bytes += PART_SIZE) {
-		ret->parts[i] = (struct store_part){get_u64(bytes), get_u64(bytes + 8),
-						    get_u64(bytes + 16), get_u64(bytes + 24)};
+		ret->parts[i] = (struct store_part){le_get_u64(bytes), le_get_u64(bytes + 8),
+						    le_get_u64(bytes + 16), le_get_u64(bytes + 24)};
 		memcpy(ret->parts[i].digest.bytes, bytes + 32, MSB_DIGEST_SIZE);
 	}
 	return 0;

@@ -1,4 +1,3 @@
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -105,16 +104,10 @@ static void sweep_one(int tmp, const char *lock_name)
 
 void scratch_sweep(const struct scratch *scratch)
 {
-	int fd = openat(scratch->tmp, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	autoclosedir DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+	autoclosedir DIR *dir = io_open_directory(scratch->tmp, ".");
 	const struct dirent *entry;
 
-	if (!dir) {
-		if (fd >= 0)
-			close(fd);
-		return;
-	}
-	while ((entry = readdir(dir)))
+	while (dir && (entry = readdir(dir)))
 		sweep_one(scratch->tmp, entry->d_name);
 }
 

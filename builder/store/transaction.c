@@ -224,6 +224,14 @@ int store_commit(struct store_writer *writer, struct msb_error *err)
 	return 0;
 }
 
+int store_end(struct store_writer *writer, int r, struct msb_error *err)
+{
+	if (r >= 0)
+		return store_commit(writer, err);
+	store_rollback(writer);
+	return r;
+}
+
 void store_rollback(struct store_writer *writer)
 {
 	if (!writer_in_transaction(writer))

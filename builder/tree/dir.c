@@ -1,5 +1,4 @@
 /* Reading a directory object: checked once, when it is decoded, and trusted from then on. */
-#include <endian.h>
 #include <errno.h>
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -8,6 +7,7 @@
 #include <msb/tree.h>
 
 #include "format.h"
+#include "little_endian.h"
 
 struct msb_dir {
 	atomic_uint references;
@@ -41,26 +41,17 @@ static const uint8_t *take(struct cursor *cursor, size_t size)
 
 static uint16_t take_u16(struct cursor *cursor)
 {
-	uint16_t value;
-
-	memcpy(&value, take(cursor, sizeof(value)), sizeof(value));
-	return le16toh(value);
+	return le_get_u16(take(cursor, sizeof(uint16_t)));
 }
 
 static uint32_t take_u32(struct cursor *cursor)
 {
-	uint32_t value;
-
-	memcpy(&value, take(cursor, sizeof(value)), sizeof(value));
-	return le32toh(value);
+	return le_get_u32(take(cursor, sizeof(uint32_t)));
 }
 
 static uint64_t take_u64(struct cursor *cursor)
 {
-	uint64_t value;
-
-	memcpy(&value, take(cursor, sizeof(value)), sizeof(value));
-	return le64toh(value);
+	return le_get_u64(take(cursor, sizeof(uint64_t)));
 }
 
 static void take_digest(struct cursor *cursor, struct msb_digest *ret)
@@ -350,7 +341,7 @@ static const char *name_at(const struct msb_dir *dir, size_t index, size_t *ret_
 {
 	const uint8_t *entry = dir->bytes + dir->offsets[index];
 
-	*ret_length = (size_t)(entry[4] | entry[5] << 8);
+	*ret_length = le_get_u16(entry + 4);
 	return (const char *)entry + OBJECT_ENTRY_SIZE;
 }
 

@@ -3,13 +3,13 @@
  * that (one of two names replaced, a subtree grafted twice), so commit numbers them anew: a group
  * is named after its first path, which makes the numbers a function of the tree alone.
  */
-#include <endian.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "format.h"
 #include "internal.h"
+#include "little_endian.h"
 
 struct group {
 	uint32_t origin, link; /* what its members carry before */
@@ -89,13 +89,10 @@ static int count_name(struct groups *groups, const struct node *node)
 		return -ENOMEM;
 	at = slot_of(groups, node->origin, node->entry.link);
 	if (!groups->table[at]) {
-		uint32_t start;
-
 		msb_digest_of(groups->path.bytes, groups->path.size, &digest);
-		memcpy(&start, digest.bytes, sizeof(start));
 		group = &groups->items[groups->count++];
 		*group = (struct group){node->origin, node->entry.link, 0,
-					le32toh(start) & MAX_LINK};
+					le_get_u32(digest.bytes) & MAX_LINK};
 		groups->table[at] = (uint32_t)groups->count;
 	}
 	groups->items[groups->table[at] - 1].count++;

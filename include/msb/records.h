@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #include <msb/cleanup.h>
 #include <msb/digest.h>
@@ -42,9 +43,20 @@ struct msb_stage {
 	enum msb_state state;
 	size_t step_count; /* planned, FROM included */
 	bool has_tree;
-	struct msb_digest
-		tree; /* after its newest step; of a failed step: as the command left it */
+	/* After its newest step; of a failed step: as the command left it. */
+	struct msb_digest tree;
 };
+
+/* What a stage is called: its name, else its index in digits, for which text has room. Returns one
+ * of the two. */
+#define MSB_STAGE_LABEL 24
+static inline const char *msb_stage_label(const struct msb_stage *stage, char text[MSB_STAGE_LABEL])
+{
+	if (stage->name)
+		return stage->name;
+	snprintf(text, MSB_STAGE_LABEL, "%zu", stage->index);
+	return text;
+}
 
 struct msb_step {
 	int64_t build;

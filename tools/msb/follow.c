@@ -78,14 +78,14 @@ static int tell_step(const struct follow *follow, const struct msb_stage *stage,
 {
 	autofree char *text = text_harmless(step->expanded, strlen(step->expanded));
 	autofree char *line = NULL;
-	char label[32], time[HUMAN_TEXT];
+	char text_of_label[MSB_STAGE_LABEL], time[HUMAN_TEXT];
+	const char *label = msb_stage_label(stage, text_of_label);
 	int r;
 
 	if (!text)
 		return msb_error_memory(err);
-	snprintf(label, sizeof(label), "%zu", stage->index);
-	r = asprintf(&line, "%lld [%s %zu/%zu] %s: %s", (long long)step->build,
-		     stage->name ? stage->name : label, step->number, stage->step_count, text,
+	r = asprintf(&line, "%lld [%s %zu/%zu] %s: %s", (long long)step->build, label, step->number,
+		     stage->step_count, text,
 		     step->state == MSB_DONE ? human_seconds(step->duration_ns, time)
 					     : state_name(step->state));
 	if (r < 0) {
@@ -94,9 +94,9 @@ static int tell_step(const struct follow *follow, const struct msb_stage *stage,
 	}
 	put(follow,
 	    json_pack("{s:I, s:o, s:I, s:I, s:s, s:o, s:f}", "Build", (json_int_t)step->build,
-		      "Stage", text_json(stage->name ? stage->name : label), "Step",
-		      (json_int_t)step->number, "Steps", (json_int_t)stage->step_count, "State",
-		      state_name(step->state), "Instruction", text_json(step->expanded), "Seconds",
+		      "Stage", text_json(label), "Step", (json_int_t)step->number, "Steps",
+		      (json_int_t)stage->step_count, "State", state_name(step->state),
+		      "Instruction", text_json(step->expanded), "Seconds",
 		      (double)step->duration_ns / 1e9),
 	    line);
 	return 0;

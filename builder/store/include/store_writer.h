@@ -78,6 +78,9 @@ void store_stream_abandon(struct store_stream *stream);
 int store_begin(struct store_writer *writer, struct msb_error *err);
 int store_commit(struct store_writer *writer, struct msb_error *err);
 void store_rollback(struct store_writer *writer);
+/* Ends it by what the calls between came to: commits unless r is negative, which is then returned
+ * after a rollback. */
+int store_end(struct store_writer *writer, int r, struct msb_error *err);
 
 /* Within a transaction. Each also gives the tree it names a number (records.h). */
 
