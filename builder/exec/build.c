@@ -300,16 +300,15 @@ static int prepare(struct build *build, struct msb_error *err)
 	if (r < 0)
 		return r;
 	set_network(build);
-	if (wants(build->plan, STEP_RUN)) {
+	r = base_mount_new(build->store, store_writer_scratch_path(build->writer), &build->mount,
+			   err);
+	if (r >= 0 && wants(build->plan, STEP_RUN)) {
 		r = sandbox_find_runtime(&runtime, err);
 		if (r >= 0)
 			r = sandbox_enter(err);
 	}
 	if (r >= 0 && wants_context(build->plan))
 		r = build_scan_context(build, err);
-	if (r >= 0)
-		r = base_mount_new(build->store, store_writer_scratch_path(build->writer),
-				   &build->mount, err);
 	if (r >= 0)
 		r = layer_digests_new(build->store, build->writer, &build->shared, &build->digests,
 				      err);

@@ -179,10 +179,10 @@ int exec_debug(const struct exec_debug *debug, struct msb_digest *ret_kept, int 
 	int r = prepare(debug, &visit, err);
 
 	if (r >= 0)
-		r = sandbox_enter(err);
-	if (r >= 0)
 		r = base_mount_new(debug->store, store_writer_scratch_path(debug->writer), &mount,
 				   err);
+	if (r >= 0)
+		r = sandbox_enter(err);
 	ground.mount = mount;
 	if (r >= 0)
 		r = command_root_init(&root, &ground, debug->tree, "debug", err);
