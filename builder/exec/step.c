@@ -472,6 +472,19 @@ static void explain_miss(const struct step_run *run, const struct msb_step *reco
 	events_begin(&run->build->events, event);
 }
 
+/* The excerpt of the Dockerfile has the rest; behind the instruction stands what is wrong. */
+static size_t shown_length(const char *text)
+{
+	const size_t most = 120;
+	size_t length = strlen(text);
+
+	if (length <= most)
+		return length;
+	for (length = most; length > 0 && ((unsigned char)text[length] & 0xc0) == 0x80; length--)
+		;
+	return length;
+}
+
 int build_run_step(struct build *build, struct stage_run *stage, const struct step *step,
 		   struct msb_error *err)
 {
@@ -513,8 +526,9 @@ int build_run_step(struct build *build, struct stage_run *stage, const struct st
 		record.state = MSB_FAILED;
 	}
 	if (r < 0) {
-		msb_error_prefix(&failure, r, "%s:%d: %s", build->dockerfile->name, step->line,
-				 step->text);
+		msb_error_prefix(&failure, r, "%s:%d: %.*s%s", build->dockerfile->name, step->line,
+				 (int)shown_length(step->text), step->text,
+				 step->text[shown_length(step->text)] ? "\xe2\x80\xa6" : "");
 		tell_failure(&run, &failure);
 		if (err)
 			*err = failure;
