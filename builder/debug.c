@@ -68,23 +68,11 @@ static int add_argument(struct setting *setting, const struct component *compone
 	return r;
 }
 
-/* "mounted NUMBER DIGEST" */
-static void read_mounted(struct setting *setting, const char *value)
-{
-	char *end;
-	unsigned long number = strtoul(value, &end, 10);
-
-	if (number < setting->mount_count && *end == ' ')
-		msb_digest_parse(end + 1, &setting->mounted[number]);
-}
-
 static int read_component(struct setting *setting, const struct component *component)
 {
 	if (strcmp(component->name, "arg") == 0)
 		return strlist_add(&setting->words, component->value);
-	if (strcmp(component->name, "mounted") == 0)
-		read_mounted(setting, component->value);
-	else if (strcmp(component->name, "network") == 0)
+	if (strcmp(component->name, "network") == 0)
 		setting->own_network = strcmp(component->value, "none") == 0;
 	else if (strcmp(component->name, "insecure") == 0)
 		setting->insecure = true;
@@ -109,6 +97,8 @@ static int read_definition(const struct msb_step *step, bool command, struct set
 	setting->mounted = r < 0 ? NULL : calloc(definition.count + 1, sizeof(*setting->mounted));
 	if (!setting->mounted)
 		return msb_error_memory(err);
+	for (size_t i = 0; i < setting->mount_count; i++)
+		definition_mounted(&definition, i, &setting->mounted[i]);
 	for (size_t i = 0; r >= 0 && i < definition.count; i++) {
 		const struct component *component = &definition.components[i];
 

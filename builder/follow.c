@@ -6,13 +6,13 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "internal.h"
 #include "io.h"
 #include "live_log.h"
+#include "living.h"
 #include "step_log.h"
 
 #define MAX_LOG     (256u * 1024 * 1024)
@@ -185,8 +185,9 @@ static int show_live(struct follow *follow, struct followed *step, int fd, struc
 	return r;
 }
 
-static int look_at(struct follow *follow, int dir, const char *name, struct msb_error *err)
+static int look_at(void *context, int dir, const char *name, struct msb_error *err)
 {
+	struct follow *follow = context;
 	autoclose int fd = -1;
 	struct followed *step;
 	size_t stage, number;
@@ -207,38 +208,6 @@ static int look_at(struct follow *follow, int dir, const char *name, struct msb_
 	if (!step)
 		return msb_error_memory(err);
 	return step->ended ? 0 : show_live(follow, step, fd, err);
-}
-
-typedef int (*name_fn)(struct follow *follow, int dir, const char *name, struct msb_error *err);
-
-/* What went away meanwhile is no error. */
-static int each_name(struct follow *follow, int dir, const char *name, name_fn each,
-		     struct msb_error *err)
-{
-	autoclosedir DIR *listing = io_open_directory(dir, name);
-	const struct dirent *entry;
-	int r = 0;
-
-	while (listing && r >= 0 && (entry = readdir(listing)))
-		if (entry->d_name[0] != '.')
-			r = each(follow, dirfd(listing), entry->d_name, err);
-	return r;
-}
-
-/* A scratch directory's owner holds the lock beside it as long as it lives. */
-static bool has_owner(int tmp, const char *name)
-{
-	autofree char *lock = buffer_format("%s.lock", name);
-	autoclose int fd = lock ? openat(tmp, lock, O_RDONLY | O_NOFOLLOW | O_CLOEXEC) : -1;
-
-	return fd >= 0 && flock(fd, LOCK_SH | LOCK_NB) < 0;
-}
-
-static int look_into(struct follow *follow, int tmp, const char *name, struct msb_error *err)
-{
-	if (strchr(name, '.') || !has_owner(tmp, name))
-		return 0;
-	return each_name(follow, tmp, name, look_at, err);
 }
 
 /* --- Both --- */
@@ -262,7 +231,7 @@ static int look(struct follow *follow, bool *ret_over, struct msb_error *err)
 	int r;
 
 	follow->alive = false;
-	r = each_name(follow, msb_store_directory(follow->store), "tmp", look_into, err);
+	r = living_each(follow->store, look_at, follow, err);
 	if (r >= 0)
 		r = is_over(follow, &over, err);
 	if (r >= 0)

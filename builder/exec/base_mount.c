@@ -36,65 +36,11 @@ struct daemon {
 struct base_mount {
 	struct msb_store *store;
 	char *scratch;
+	char *program, *fetch; /* msbfs, and its option */
 	int watch; /* an epoll: ready when the other end of a control descriptor has gone */
 	pthread_mutex_t lock;
 	struct daemon daemons[FLAVOURS]; /* guarded by lock */
 };
-
-int base_mount_new(struct msb_store *store, const char *scratch, struct base_mount **ret,
-		   struct msb_error *err)
-{
-	AUTO(base_mount_freep) struct base_mount *mount = calloc(1, sizeof(*mount));
-
-	if (!mount)
-		return msb_error_memory(err);
-	pthread_mutex_init(&mount->lock, NULL);
-	mount->store = store;
-	mount->scratch = strdup(scratch);
-	mount->watch = epoll_create1(EPOLL_CLOEXEC);
-	if (!mount->scratch)
-		return msb_error_memory(err);
-	if (mount->watch < 0)
-		return msb_error_set(err, errno, "watch over msbfs");
-	*ret = steal(&mount);
-	return 0;
-}
-
-static void stop(struct daemon *daemon)
-{
-	int status;
-
-	if (!daemon->running)
-		return;
-	/* Detached first: the daemon then ends whatever else happens. */
-	umount2(daemon->path, MNT_DETACH);
-	close(daemon->control);
-	process_wait(daemon->pid, &status, NULL);
-	rmdir(daemon->path);
-	daemon->running = false;
-}
-
-void base_mount_free(struct base_mount *mount)
-{
-	if (!mount)
-		return;
-	for (size_t i = 0; i < FLAVOURS; i++) {
-		stop(&mount->daemons[i]);
-		if (mount->daemons[i].log > 0)
-			close(mount->daemons[i].log);
-		free(mount->daemons[i].path);
-	}
-	if (mount->watch >= 0)
-		close(mount->watch);
-	pthread_mutex_destroy(&mount->lock);
-	free(mount->scratch);
-	free(mount);
-}
-
-int base_mount_watch(const struct base_mount *mount)
-{
-	return mount->watch;
-}
 
 static bool usable(const char *path)
 {
@@ -137,6 +83,65 @@ static char *fetch_option(void)
 	if (!slash || strcmp(slash, "/msb") != 0 || strpbrk(self, ",\\"))
 		return strdup("");
 	return buffer_format(",fetch=%s", self);
+}
+
+int base_mount_new(struct msb_store *store, const char *scratch, struct base_mount **ret,
+		   struct msb_error *err)
+{
+	AUTO(base_mount_freep) struct base_mount *mount = calloc(1, sizeof(*mount));
+
+	if (!mount)
+		return msb_error_memory(err);
+	pthread_mutex_init(&mount->lock, NULL);
+	mount->store = store;
+	mount->scratch = strdup(scratch);
+	mount->program = find_program();
+	mount->fetch = fetch_option();
+	mount->watch = epoll_create1(EPOLL_CLOEXEC);
+	if (!mount->scratch || !mount->program || !mount->fetch)
+		return msb_error_memory(err);
+	if (mount->watch < 0)
+		return msb_error_set(err, errno, "watch over msbfs");
+	*ret = steal(&mount);
+	return 0;
+}
+
+static void stop(struct daemon *daemon)
+{
+	int status;
+
+	if (!daemon->running)
+		return;
+	/* Detached first: the daemon then ends whatever else happens. */
+	umount2(daemon->path, MNT_DETACH);
+	close(daemon->control);
+	process_wait(daemon->pid, &status, NULL);
+	rmdir(daemon->path);
+	daemon->running = false;
+}
+
+void base_mount_free(struct base_mount *mount)
+{
+	if (!mount)
+		return;
+	for (size_t i = 0; i < FLAVOURS; i++) {
+		stop(&mount->daemons[i]);
+		if (mount->daemons[i].log > 0)
+			close(mount->daemons[i].log);
+		free(mount->daemons[i].path);
+	}
+	if (mount->watch >= 0)
+		close(mount->watch);
+	pthread_mutex_destroy(&mount->lock);
+	free(mount->program);
+	free(mount->fetch);
+	free(mount->scratch);
+	free(mount);
+}
+
+int base_mount_watch(const struct base_mount *mount)
+{
+	return mount->watch;
 }
 
 /* What the daemons wrote to their log so far; "" for nothing. */
@@ -190,19 +195,17 @@ static pid_t spawn(struct base_mount *mount, enum flavour flavour, int control,
 		   struct msb_error *err)
 {
 	const struct daemon *daemon = &mount->daemons[flavour];
-	autofree char *program = find_program();
-	autofree char *fetch = fetch_option();
 	/* Commands of other users see it through bind mounts; nobody else sees it at all. */
-	autofree char *options =
-		buffer_format("control=%d,suid,dev,allow_other%s%s", control,
-			      flavour == PLAIN ? ",noxattr" : "", fetch ? fetch : "");
-	const char *const argv[] = {program,      "-f", "-o", options, msb_store_path(mount->store),
-				    daemon->path, NULL};
+	autofree char *options = buffer_format("control=%d,suid,dev,allow_other%s%s", control,
+					       flavour == PLAIN ? ",noxattr" : "", mount->fetch);
+	const char *const argv[] = {
+		mount->program, "-f", "-o", options, msb_store_path(mount->store),
+		daemon->path,   NULL};
 	const int keep[] = {control, -1};
 	struct process_options process = {
 		.stderr_fd = daemon->log, .keep = keep, .own_group = true};
 
-	if (!program || !options)
+	if (!options)
 		return msb_error_memory(err);
 	return process_spawn(argv, &process, err);
 }

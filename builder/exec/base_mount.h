@@ -14,7 +14,8 @@
 
 struct base_mount;
 
-/* scratch: absolute path of a directory for mount points. Starts nothing yet. */
+/* scratch: absolute path of a directory for mount points. Starts nothing yet. Before
+ * sandbox_enter(), which may leave the place where this program was found. */
 int base_mount_new(struct msb_store *store, const char *scratch, struct base_mount **ret,
 		   struct msb_error *err);
 void base_mount_free(struct base_mount *mount);

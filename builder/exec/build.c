@@ -312,13 +312,13 @@ static int check_plan(struct build *build, struct msb_error *err)
 /* What the steps stand upon. */
 static int open_ground(struct build *build, struct msb_error *err)
 {
-	int r = wants(build->plan, STEP_RUN) ? sandbox_enter(err) : 0;
+	int r = base_mount_new(build->store, store_writer_scratch_path(build->writer),
+			       &build->mount, err);
 
+	if (r >= 0 && wants(build->plan, STEP_RUN))
+		r = sandbox_enter(err);
 	if (r >= 0 && wants_context(build->plan))
 		r = build_scan_context(build, err);
-	if (r >= 0)
-		r = base_mount_new(build->store, store_writer_scratch_path(build->writer),
-				   &build->mount, err);
 	if (r >= 0)
 		r = layer_digests_new(build->store, build->writer, &build->shared, &build->digests,
 				      err);

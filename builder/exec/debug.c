@@ -18,8 +18,6 @@
 #include "path.h"
 #include "secrets.h"
 
-#define DEFAULT_PATH "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-
 static int make_words(const struct exec_debug *debug, struct strlist *ret, struct msb_error *err)
 {
 	const char *const *words = debug->options->argv;
@@ -40,7 +38,7 @@ static int make_env(const struct exec_debug *debug, const struct command_mounts 
 	if (strlist_copy(ret, &debug->config->env) < 0 ||
 	    command_setting_env(ret, mounts, user) < 0)
 		return msb_error_memory(err);
-	if (!strlist_get_env(ret, "PATH") && strlist_set_env(ret, "PATH", DEFAULT_PATH) < 0)
+	if (!strlist_get_env(ret, "PATH") && strlist_set_env(ret, "PATH", DEBUG_PATH) < 0)
 		return msb_error_memory(err);
 	if (debug->options->terminal && !strlist_get_env(ret, "TERM") &&
 	    strlist_set_env(ret, "TERM", term ? term : "xterm") < 0)
@@ -179,10 +177,10 @@ int exec_debug(const struct exec_debug *debug, struct msb_digest *ret_kept, int 
 	int r = prepare(debug, &visit, err);
 
 	if (r >= 0)
-		r = sandbox_enter(err);
-	if (r >= 0)
 		r = base_mount_new(debug->store, store_writer_scratch_path(debug->writer), &mount,
 				   err);
+	if (r >= 0)
+		r = sandbox_enter(err);
 	ground.mount = mount;
 	if (r >= 0)
 		r = command_root_init(&root, &ground, debug->tree, "debug", err);

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -12,14 +13,17 @@
 #include "buffer.h"
 #include "io.h"
 #include "path.h"
+#include "process.h"
 #include "tree_edit.h"
 
-#define PLACE     "/.msb"
-#define BUSYBOX   PLACE "/busybox"
-#define COMMAND   PLACE "/command"
-#define HISTORY   PLACE "/history"
+#define PLACE       "/.msb"
+#define BUSYBOX     PLACE "/busybox"
+#define APPLETS     PLACE "/bin"
+#define COMMAND     PLACE "/command"
+#define HISTORY     PLACE "/history"
 
-#define MAX_SHELL (64u << 20)
+#define MAX_SHELL   (64u << 20)
+#define MAX_APPLETS 65536 /* bytes of their names */
 
 static const char *const busyboxes[] = {"/bin/busybox", "/usr/bin/busybox"};
 
@@ -108,27 +112,58 @@ static char *command_text(const struct exec_debug *debug)
 	return buffer_text(&out);
 }
 
+/* Typed as it is, such a command would end the shell, or make it one that the next failure ends. */
+static bool may_end_shell(const char *command)
+{
+	static const char *const words[] = {"exit", "exec", "set"};
+	static const char ends[] = " \t\n;&|(){}`\"'";
+
+	for (size_t i = 0; i < sizeof(words) / sizeof(*words); i++) {
+		size_t length = strlen(words[i]);
+
+		for (const char *at = command; (at = strstr(at, words[i])); at += length)
+			if ((at == command || strchr(ends, at[-1])) && strchr(ends, at[length]))
+				return true;
+	}
+	return false;
+}
+
+/* A line for the shell, which parentheses give a process of its own where it needs one. */
+static char *history_line(const char *command, bool own)
+{
+	/* Nothing could stand behind a comment. */
+	if (own && strchr(command, '#'))
+		return strdup("(. " COMMAND ")\n");
+	return own ? buffer_format("( %s )\n", command) : buffer_format("%s\n", command);
+}
+
 /* As the shell's history file has it. What is of several lines only bash and zsh can take as one
  * entry; for others it is read from the file beside it. */
 static char *history_text(const char *command, const char *shell, bool is_script)
 {
 	const char *newline = strchr(command, '\n');
+	bool own = may_end_shell(command);
+	autofree char *whole = NULL;
 	autobuffer out = {0};
 
 	if (is_script)
 		return strdup(COMMAND "\n");
+	whole = strndup(command, strlen(command) - (newline && !newline[1]));
+	if (!whole)
+		return NULL;
 	if (!newline || !newline[1])
-		return buffer_format("%s%s", command, newline ? "" : "\n");
+		return history_line(whole, own);
 	if (strcmp(shell, "bash") == 0)
-		return buffer_format("#1\n%s\n", command);
+		return buffer_format(own ? "#1\n(\n%s\n)\n" : "#1\n%s\n", command);
 	if (strcmp(shell, "zsh") != 0)
-		return strdup(". " COMMAND "\n");
+		return strdup(own ? "(. " COMMAND ")\n" : ". " COMMAND "\n");
+	buffer_string(&out, own ? "(\\\n" : "");
 	for (; *command; command++) {
 		if (*command == '\n')
 			buffer_char(&out, '\\');
 		buffer_char(&out, *command);
 	}
-	buffer_char(&out, '\n');
+	buffer_string(&out, own ? "\\\n)\n" : "\n");
 	return buffer_text(&out);
 }
 
@@ -169,27 +204,26 @@ static int put_file(struct command_root *root, const struct account *user, const
 	return r;
 }
 
+/* Of a shell, where its command is one. */
 static int put_history(const struct exec_debug *debug, const struct strlist *words,
-		       const struct account *user, struct command_root *root,
+		       const char *command, const struct account *user, struct command_root *root,
 		       struct command_mounts *mounts, char **ret_typed, struct msb_error *err)
 {
-	autofree char *shell = NULL, *command = command_text(debug), *history = NULL;
+	autofree char *shell = NULL, *history = NULL;
 	int r = 0;
 
 	/* /bin/sh is a link mostly; a borrowed busybox is in no tree. */
 	if (edit_resolve(root->base, words->items[0], 0, &shell, NULL) < 0)
 		shell = strdup(words->items[0]);
-	history = command && shell ? history_text(command, path_base(shell), debug->script) : NULL;
+	history = shell ? history_text(command, path_base(shell), debug->script) : NULL;
 	if (!history)
 		return msb_error_memory(err);
-	r = put_file(root, user, COMMAND, command, 0755, err);
-	if (r >= 0 && !reads_history(debug, shell)) {
+	if (!reads_history(debug, shell)) {
 		history[strcspn(history, "\n")] = '\0';
 		*ret_typed = steal(&history);
 		return 0;
 	}
-	if (r >= 0)
-		r = put_file(root, user, HISTORY, history, 0600, err);
+	r = put_file(root, user, HISTORY, history, 0600, err);
 	/* The second makes bash take the first line for a time, and what follows for one entry. */
 	if (r >= 0 &&
 	    (strlist_set_env(&mounts->env, "HISTFILE", HISTORY) < 0 ||
@@ -198,15 +232,87 @@ static int put_history(const struct exec_debug *debug, const struct strlist *wor
 	return r;
 }
 
+static int put_command(const struct exec_debug *debug, const struct strlist *words,
+		       const struct account *user, struct command_root *root,
+		       struct command_mounts *mounts, char **ret_typed, struct msb_error *err)
+{
+	bool is_shell = !debug->options->argv || !debug->options->argv[0];
+	autofree char *command = command_text(debug);
+	int r;
+
+	if (!command)
+		return msb_error_memory(err);
+	r = put_file(root, user, COMMAND, command, 0755, err);
+	return r < 0 || !is_shell
+		       ? r
+		       : put_history(debug, words, command, user, root, mounts, ret_typed, err);
+}
+
+/* The names that the host's busybox answers to, a line each; owned. */
+static int list_applets(const char *program, char **ret, struct msb_error *err)
+{
+	const char *const argv[] = {program, "--list", NULL};
+	autoclose int output = memfd_create("applets", MFD_CLOEXEC);
+	const struct process_options options = {.stdout_fd = output};
+	autofree char *names = calloc(1, MAX_APPLETS + 1);
+	int status = 0, r;
+	pid_t pid;
+
+	if (!names)
+		return msb_error_memory(err);
+	if (output < 0)
+		return msb_error_set(err, errno, "create a file in memory");
+	pid = process_spawn(argv, &options, err);
+	r = pid < 0 ? (int)pid : process_wait(pid, &status, err);
+	if (r >= 0 && (status != 0 || io_pread(output, names, MAX_APPLETS, 0) < 0))
+		return msb_error_say(err, EIO, "'%s --list' failed", program);
+	if (r >= 0)
+		*ret = steal(&names);
+	return r;
+}
+
+/* A link each, behind all that the tree has itself. */
+static int name_applets(const struct exec_debug *debug, const char *program,
+			struct command_root *root, struct command_mounts *mounts,
+			struct msb_error *err)
+{
+	const char *own = strlist_get_env(&debug->config->env, "PATH");
+	autofree char *path = buffer_format("%s:" APPLETS, own ? own : DEBUG_PATH);
+	autofree char *names = NULL;
+	char *rest = NULL;
+	int r = list_applets(program, &names, err);
+
+	if (r < 0)
+		return r;
+	if (!path || strlist_set_env(&mounts->env, "PATH", path) < 0)
+		return msb_error_memory(err);
+	if (mkdirat(root->fd, &APPLETS[1], 0755) < 0)
+		return msb_error_set(err, errno, "create directory '%s'", APPLETS);
+	for (char *name = strtok_r(names, "\n", &rest); name; name = strtok_r(NULL, "\n", &rest)) {
+		autofree char *link = buffer_format("%s/%s", &APPLETS[1], name);
+
+		if (!link)
+			return msb_error_memory(err);
+		if (!strchr(name, '/') && symlinkat(BUSYBOX, root->fd, link) < 0 && errno != EEXIST)
+			return msb_error_set(err, errno, "create link '%s'", link);
+	}
+	return 0;
+}
+
 /* The host's, which in Debian is static. */
-static int lend_busybox(struct command_root *root, const struct account *user,
-			struct command_mounts *mounts, struct msb_error *err)
+static int lend_busybox(const struct exec_debug *debug, const struct account *user,
+			struct command_root *root, struct command_mounts *mounts,
+			struct msb_error *err)
 {
 	int r = put_file(root, user, BUSYBOX, "", 0644, err);
 
-	for (size_t i = 0; r >= 0 && i < sizeof(busyboxes) / sizeof(*busyboxes); i++)
-		if (access(busyboxes[i], X_OK) == 0)
-			return command_mounts_bind(mounts, root, busyboxes[i], BUSYBOX, false, err);
+	for (size_t i = 0; r >= 0 && i < sizeof(busyboxes) / sizeof(*busyboxes); i++) {
+		if (access(busyboxes[i], X_OK) != 0)
+			continue;
+		r = name_applets(debug, busyboxes[i], root, mounts, err);
+		return r < 0 ? r
+			     : command_mounts_bind(mounts, root, busyboxes[i], BUSYBOX, false, err);
+	}
 	return r < 0 ? r
 		     : msb_error_say(err, ENOENT,
 				     "--with busybox: this host has no /bin/busybox to lend "
@@ -218,8 +324,7 @@ int debug_shell_prepare(const struct exec_debug *debug, const struct strlist *wo
 			struct command_mounts *mounts, char **ret_typed, struct msb_error *err)
 {
 	autofree char *directory = path_join(root->path, &PLACE[1]);
-	bool is_shell = !debug->options->argv || !debug->options->argv[0];
-	bool remembers = is_shell && debug->history->count > 0;
+	bool remembers = debug->history->count > 0;
 	int r = 0;
 
 	if (!remembers && !debug->options->busybox)
@@ -230,8 +335,8 @@ int debug_shell_prepare(const struct exec_debug *debug, const struct strlist *wo
 		return msb_error_set(err, errno, "create directory '%s'", directory);
 	r = command_mounts_bind(mounts, root, directory, PLACE, true, err);
 	if (r >= 0 && remembers)
-		r = put_history(debug, words, user, root, mounts, ret_typed, err);
+		r = put_command(debug, words, user, root, mounts, ret_typed, err);
 	if (r >= 0 && debug->options->busybox)
-		r = lend_busybox(root, user, mounts, err);
+		r = lend_busybox(debug, user, root, mounts, err);
 	return r;
 }

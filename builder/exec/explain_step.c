@@ -6,14 +6,18 @@
 #include <msb/tree.h>
 #include <msb/tree_diff.h>
 
+#include "definition.h"
 #include "earlier_step.h"
 #include "explain_step.h"
 #include "internal.h"
+#include "plan.h"
 
 enum {
 	FILES_MAX = 10,          /* named one by one */
 	DIFFERENCES_MAX = 20000, /* looked at */
 };
+
+#define MOUNTED_PATH "/0" /* in the tree of a mount: what it shows */
 
 /* --- What differs in trees --- */
 
@@ -88,6 +92,7 @@ static bool is_same_entry(const struct msb_entry *a, const struct msb_entry *b)
 
 struct content {
 	struct msb_store *store;
+	const char *mounted;             /* where what is compared was mounted; NULL: it was made */
 	const struct msb_step *steps[2]; /* then, now: with their trees, and those before */
 	const struct msb_digest *before[2];
 	struct explanations *ret;
@@ -139,8 +144,8 @@ static void put_changes(struct buffer *out, const struct msb_entry *a, const str
 		out->size -= 2;
 }
 
-/* "/w/a differs: content", with the digests beside it; "/w/b is new". */
-static int add_entry(struct explanations *list, const struct msb_difference *difference)
+/* "/w/a differs: content", with the digests beside it; "mounted /w/b is new". */
+static int add_entry(const struct content *content, const struct msb_difference *difference)
 {
 	const struct msb_entry *a = difference->before, *b = difference->after;
 	bool file = a && b && a->type == MSB_FILE && b->type == MSB_FILE &&
@@ -149,7 +154,11 @@ static int add_entry(struct explanations *list, const struct msb_difference *dif
 	autobuffer out = {0};
 	autofree char *text = NULL;
 
-	buffer_string(&out, difference->path);
+	if (content->mounted)
+		buffer_printf(&out, "mounted %s%s", content->mounted,
+			      difference->path + strlen(MOUNTED_PATH));
+	else
+		buffer_string(&out, difference->path);
 	if (difference->change == MSB_CHANGED) {
 		buffer_string(&out, " differs: ");
 		put_changes(&out, a, b);
@@ -159,7 +168,8 @@ static int add_entry(struct explanations *list, const struct msb_difference *dif
 	text = buffer_text(&out);
 	if (!text)
 		return -ENOMEM;
-	return explain_add(list, "content", file ? msb_digest_format(&a->digest, before) : NULL,
+	return explain_add(content->ret, content->mounted ? "mount" : "content",
+			   file ? msb_digest_format(&a->digest, before) : NULL,
 			   file ? msb_digest_format(&b->digest, after) : NULL, "%s", text);
 }
 
@@ -167,7 +177,7 @@ static int explain_entry(void *context, const struct msb_difference *difference,
 			 struct msb_error *err)
 {
 	struct content *content = context;
-	bool made = false;
+	bool made = content->mounted;
 
 	if (content->seen++ == DIFFERENCES_MAX)
 		return -ECANCELED;
@@ -184,7 +194,7 @@ static int explain_entry(void *context, const struct msb_difference *difference,
 		return 0;
 	}
 	content->told++;
-	return add_entry(content->ret, difference) < 0 ? msb_error_memory(err) : 0;
+	return add_entry(content, difference) < 0 ? msb_error_memory(err) : 0;
 }
 
 /* Which files the two steps made differently; nothing is told where that cannot be seen. */
@@ -210,6 +220,43 @@ static int explain_content(struct msb_store *store, const struct candidate *now,
 	return r;
 }
 
+/* The tree that a step's mount at that place showed. */
+static bool find_mounted(const struct msb_step *step, const char *target, struct msb_digest *ret)
+{
+	autodefinition definition = {0};
+	struct run_mount *mounts;
+	size_t count;
+	bool found = false;
+
+	if (definition_read(step->definition, &definition) < 0 ||
+	    definition_mounts(&definition, &mounts, &count) < 0)
+		return false;
+	for (size_t i = 0; !found && i < count; i++)
+		found = mounts[i].target && strcmp(mounts[i].target, target) == 0 &&
+			definition_mounted(&definition, i, ret);
+	run_mounts_free(mounts, count);
+	return found;
+}
+
+/* Which files below a mount differ; nothing is told of trees that a prune has taken. */
+static int explain_mount(struct msb_store *store, const struct candidate *now,
+			 const struct candidate *then, const char *words, struct explanations *ret)
+{
+	const char *blank = strrchr(words, ' ');
+	autofree char *target = blank ? strndup(words, (size_t)(blank - words)) : NULL;
+	struct content content = {.store = store, .mounted = target, .ret = ret};
+	struct msb_digest before, after;
+	int r;
+
+	if (!target || !find_mounted(then->step, target, &before) ||
+	    !find_mounted(now->step, target, &after))
+		return 0;
+	r = msb_tree_diff(store, &before, &after, explain_entry, &content, NULL);
+	if (r != -ENOMEM && content.more > 0)
+		r = explain_add(ret, "mount", NULL, NULL, "and %zu more", content.more);
+	return r == -ENOMEM ? r : 0;
+}
+
 /* --- All of it --- */
 
 /* Says of digests what lies behind them. */
@@ -227,6 +274,9 @@ static int look_behind(struct msb_store *store, const struct candidate *now,
 			r = explain_tree(store, now, then, item, err);
 		if (strcmp(item->component, "content") == 0)
 			r = explain_content(store, now, then, ret, err);
+		if (strcmp(item->component, "mount") == 0 && item->before && item->after &&
+		    explain_mount(store, now, then, item->after, ret) < 0)
+			r = msb_error_memory(err);
 		if (r >= 0 && ret->count == told &&
 		    explain_add(ret, item->component, item->before, item->after, "%s", item->text) <
 			    0)

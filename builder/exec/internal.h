@@ -108,6 +108,7 @@ struct step_run {
 	struct buffer log;       /* what it printed */
 	struct buffer log_marks; /* when (step_log.h) */
 	int exit_status;
+	int turn;       /* (turn.h); -1: none is wanted */
 	void *prepared; /* the operation's own, from prepare to release */
 };
 
@@ -121,6 +122,7 @@ struct step_operation {
 	int (*complete)(struct step_run *run, struct msb_error *err);
 	void (*release)(struct step_run *run); /* NULL: nothing */
 	bool cached;                           /* may be answered by the step cache */
+	bool takes_time;                       /* it is worth waiting for who does the same */
 };
 
 const struct step_operation *step_operation_of(enum step_kind kind);

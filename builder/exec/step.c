@@ -2,12 +2,14 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "explain_step.h"
 #include "internal.h"
 #include "io.h"
 #include "platforms.h"
 #include "step_log.h"
+#include "turn.h"
 
 static struct msb_event event_of(const struct step_run *run, enum msb_event_kind kind)
 {
@@ -250,27 +252,69 @@ static int inherit_history(struct step_run *run, struct msb_error *err)
 	return r < 0 ? msb_error_memory(err) : 0;
 }
 
+/* Without a layer of its own nothing may change, not even the times that an equal tree was found
+ * with. */
+static void take_cached(struct step_run *run, struct msb_step *record,
+			const struct cached_step *cached)
+{
+	record->state = MSB_CACHED;
+	run->after = run->step->empty_layer ? run->before : cached->tree;
+	run->has_after = true;
+}
+
+static void say_waiting(void *context)
+{
+	static const char text[] = "the same step is running already; waiting for what it makes\n";
+	struct step_run *run = context;
+	struct msb_event event = event_of(run, MSB_EVENT_OUTPUT);
+
+	event.output = text;
+	event.output_size = strlen(text);
+	events_tell(&run->build->events, &event);
+}
+
+static int take_turn(struct step_run *run, const struct msb_digest *key, bool patient,
+		     struct msb_error *err)
+{
+	const struct turn turn = {
+		.store = run->build->store,
+		.key = key,
+		.stop_fd = run->build->stopped,
+		.waiting = say_waiting,
+		.context = run,
+	};
+
+	return turn_take(&turn, patient, &run->turn, err);
+}
+
+/* What an equal step made; -ENOENT: none did, and it is this one's turn. */
+static int find_result(struct step_run *run, const struct msb_digest *key, struct cached_step *ret,
+		       struct msb_error *err)
+{
+	bool may = may_use_cache(run);
+	int r = may ? store_cache_find(run->build->writer, key, ret, err) : -ENOENT;
+
+	if (may && r == -ENOENT)
+		r = shared_caches_find(&run->build->shared, key, ret, err);
+	if (r != -ENOENT || !step_operation_of(run->step->kind)->takes_time)
+		return r;
+	r = take_turn(run, key, may, err);
+	if (r < 0)
+		return r;
+	/* Somebody else may just have had his. */
+	return may ? store_cache_find(run->build->writer, key, ret, err) : -ENOENT;
+}
+
 static int execute(struct step_run *run, struct msb_step *record, struct cached_step *ret,
 		   struct msb_error *err)
 {
 	const struct step_operation *operation = step_operation_of(run->step->kind);
-	int r;
+	int r = find_result(run, &record->key, ret, err);
 
-	if (may_use_cache(run)) {
-		r = store_cache_find(run->build->writer, &record->key, ret, err);
-		if (r == -ENOENT)
-			r = shared_caches_find(&run->build->shared, &record->key, ret, err);
-		if (r >= 0) {
-			record->state = MSB_CACHED;
-			/* Without a layer of its own nothing may change, not even the times
-			 * that an equal tree was found with. */
-			run->after = run->step->empty_layer ? run->before : ret->tree;
-			run->has_after = true;
-			return 0;
-		}
-		if (r != -ENOENT)
-			return r;
-	}
+	if (r >= 0)
+		take_cached(run, record, ret);
+	if (r != -ENOENT)
+		return r;
 	record->state = MSB_DONE;
 	r = operation->execute(run, err);
 	*ret = (struct cached_step){
@@ -377,6 +421,8 @@ static void step_run_done(struct step_run *run)
 	buffer_done(&run->notes);
 	buffer_done(&run->log);
 	buffer_done(&run->log_marks);
+	if (run->turn >= 0)
+		close(run->turn);
 }
 
 /* What the key was made of, the arguments in effect, and where the step read. Owned; NULL: no
@@ -418,6 +464,19 @@ static void explain_miss(const struct step_run *run, const struct msb_step *reco
 			    record->number, plan->step_count, text);
 }
 
+/* The excerpt of the Dockerfile has the rest; behind the instruction stands what is wrong. */
+static size_t shown_length(const char *text)
+{
+	const size_t most = 120;
+	size_t length = strlen(text);
+
+	if (length <= most)
+		return length;
+	for (length = most; length > 0 && ((unsigned char)text[length] & 0xc0) == 0x80; length--)
+		;
+	return length;
+}
+
 int build_run_step(struct build *build, struct stage_run *stage, const struct step *step,
 		   struct msb_error *err)
 {
@@ -428,6 +487,7 @@ int build_run_step(struct build *build, struct stage_run *stage, const struct st
 		.step = step,
 		.before = stage->tree,
 		.began_ns = io_now(),
+		.turn = -1,
 	};
 	struct msb_step record = {.started_ns = run.began_ns};
 	struct cached_step cached = {0};
@@ -458,8 +518,9 @@ int build_run_step(struct build *build, struct stage_run *stage, const struct st
 		record.state = MSB_FAILED;
 	}
 	if (r < 0) {
-		msb_error_prefix(&failure, r, "%s:%d: %s", build->dockerfile->name, step->line,
-				 step->text);
+		msb_error_prefix(&failure, r, "%s:%d: %.*s%s", build->dockerfile->name, step->line,
+				 (int)shown_length(step->text), step->text,
+				 step->text[shown_length(step->text)] ? "\xe2\x80\xa6" : "");
 		tell_failure(&run, &failure);
 		if (err)
 			*err = failure;

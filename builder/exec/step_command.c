@@ -139,4 +139,5 @@ const struct step_operation step_command = {
 	.execute = execute,
 	.release = release,
 	.cached = true,
+	.takes_time = true,
 };

@@ -2,7 +2,10 @@
 #ifndef DEFINITION_H
 #define DEFINITION_H
 
+#include <stdbool.h>
 #include <stddef.h>
+
+#include <msb/digest.h>
 
 struct component {
 	char *name;  /* "env"; owned */
@@ -23,6 +26,9 @@ struct run_mount;
  * (SOURCE_CONTEXT). *ret is released with run_mounts_free(). -ENOMEM; -EBADMSG for what is none. */
 int definition_mounts(const struct definition *definition, struct run_mount **ret,
 		      size_t *ret_count);
+
+/* The tree that its mount of this number showed; false: none is on record. */
+bool definition_mounted(const struct definition *definition, size_t number, struct msb_digest *ret);
 
 void definition_done(struct definition *definition);
 

@@ -82,6 +82,19 @@ int definition_read(const char *text, struct definition *ret)
 	return 0;
 }
 
+bool definition_mounted(const struct definition *definition, size_t number, struct msb_digest *ret)
+{
+	for (size_t i = 0; i < definition->count; i++) {
+		const struct component *component = &definition->components[i];
+		char *end;
+
+		if (strcmp(component->name, "mounted") == 0 &&
+		    strtoul(component->value, &end, 10) == number && *end == ' ')
+			return msb_digest_parse(end + 1, ret) == 0;
+	}
+	return false;
+}
+
 void definition_done(struct definition *definition)
 {
 	for (size_t i = 0; i < definition->count; i++) {

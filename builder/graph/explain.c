@@ -16,6 +16,7 @@
 #include "explain.h"
 
 #define SHOWN_MAX      80   /* bytes of a value in a sentence */
+#define SHOWN_BEFORE   20   /* of them in front of what differs */
 #define COMPONENTS_MAX 8192 /* compared pair by pair */
 
 enum form {
@@ -108,19 +109,39 @@ struct sides {
 	struct explanations *list;
 };
 
-/* "'value'", cut where it would not fit a sentence. */
-static void put_value(struct buffer *out, const char *value)
+static bool is_inside_character(const char *place)
 {
-	size_t length = strlen(value), shown = length;
+	return ((unsigned char)*place & 0xc0) == 0x80;
+}
 
-	if (length > SHOWN_MAX) {
-		shown = SHOWN_MAX;
-		while (shown > 0 && ((unsigned char)value[shown] & 0xc0) == 0x80)
-			shown--;
+/* "'value'" from a place on, cut where it would not fit a sentence. */
+static void put_value(struct buffer *out, const char *value, size_t from)
+{
+	size_t length = strlen(value), end = length;
+
+	if (length - from > SHOWN_MAX) {
+		end = from + SHOWN_MAX;
+		while (end > from && is_inside_character(value + end))
+			end--;
 	}
-	buffer_char(out, '\'');
-	buffer_append(out, value, shown);
-	buffer_string(out, shown < length ? "\xe2\x80\xa6'" : "'");
+	buffer_string(out, from > 0 ? "'\xe2\x80\xa6" : "'");
+	buffer_append(out, value + from, end - from);
+	buffer_string(out, end < length ? "\xe2\x80\xa6'" : "'");
+}
+
+/* Where to begin to show two values so that one sees in what they differ, and a little before it.
+ */
+static size_t place_to_show(const char *a, const char *b)
+{
+	size_t common = 0, from;
+
+	while (a[common] && a[common] == b[common])
+		common++;
+	if (common < SHOWN_MAX - SHOWN_BEFORE)
+		return 0;
+	for (from = common - SHOWN_BEFORE; is_inside_character(a + from); from++)
+		;
+	return from;
 }
 
 /* How much of a value says whose it is; 0: nothing does. */
@@ -195,13 +216,15 @@ static int tell(struct sides *sides, const char *component, const char *before, 
 	if (is_digest(row, after ? after : before)) {
 		buffer_string(&out, old && new ? " differs" : new ? " is new" : " is gone");
 	} else if (old && new) {
+		size_t from = place_to_show(old, new);
+
 		buffer_string(&out, " changed from ");
-		put_value(&out, old);
+		put_value(&out, old, from);
 		buffer_string(&out, " to ");
-		put_value(&out, new);
+		put_value(&out, new, from);
 	} else {
 		buffer_string(&out, new ? " is new: " : " is gone: ");
-		put_value(&out, new ? new : old);
+		put_value(&out, new ? new : old, 0);
 	}
 	text = buffer_text(&out);
 	return text ? explain_add(sides->list, component, old, new, "%s", text) : -ENOMEM;

@@ -1,7 +1,9 @@
 /* The mount namespace (and user namespace) in which everything of a build happens. */
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/magic.h>
 #include <sched.h>
+#include <stdlib.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/vfs.h>
@@ -23,10 +25,39 @@ static int settle_cgroups(struct msb_error *err)
 	return 0;
 }
 
+/*
+ * In a plain chroot the root directory is no mount point, and then nobody can say what becomes of
+ * its mounts, nor can a runtime leave it. Takes a copy of all that is mounted there as its root.
+ * The copy lies on /proc, because its parent must be a mount of ours, or the host would see it too.
+ */
+static int stand_on_mount(struct msb_error *err)
+{
+	autoclose int copy =
+		open_tree(AT_FDCWD, "/", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_RECURSIVE);
+	autofree char *here = getcwd(NULL, 0);
+
+	if (copy < 0 || mount(NULL, "/proc", NULL, MS_PRIVATE, NULL) < 0 ||
+	    move_mount(copy, "", AT_FDCWD, "/proc", MOVE_MOUNT_F_EMPTY_PATH) < 0 ||
+	    fchdir(copy) < 0 || chroot(".") < 0)
+		return msb_error_set(err, errno,
+				     "the root directory is no mount point (a chroot?), and to "
+				     "make it one (is /proc mounted?)");
+	if (!here || chdir(here) < 0)
+		return msb_error_set(err, errno, "return to the working directory");
+	return 0;
+}
+
 /* Mounts of the host still come in and go (and are not kept alive by us), nothing goes out; what
  * is mounted here reaches the namespaces that commands start in, and so does its end. */
 static int settle_propagation(struct msb_error *err)
 {
+	int r = mount(NULL, "/", NULL, MS_SLAVE, NULL) < 0 ? -errno : 0;
+
+	if (r == -EINVAL) {
+		r = stand_on_mount(err);
+		if (r < 0)
+			return r;
+	}
 	if (mount(NULL, "/", NULL, MS_REC | MS_SLAVE, NULL) < 0 ||
 	    mount(NULL, "/", NULL, MS_REC | MS_SHARED, NULL) < 0)
 		return msb_error_set(err, errno, "make the mounts of this process its own");

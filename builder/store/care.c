@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "care.h"
+#include "reserve.h"
 
 /*
  * mark   what was reached: grade by what first, tree: as a tree object
@@ -55,6 +56,8 @@ int store_care_open(struct msb_store *store, bool alone, unsigned seconds, struc
 	if (!care)
 		return msb_error_memory(err);
 	care->alone = alone;
+	if (alone)
+		reserve_spend(store->root);
 	r = alone ? writer_open_alone(store, seconds, &care->writer, err)
 		  : store_writer_open(store, &care->writer, err);
 	if (r < 0)
@@ -86,8 +89,10 @@ void store_care_close(struct store_care *care)
 {
 	if (!care)
 		return;
-	if (care->writer && care->alone)
+	if (care->writer && care->alone) {
 		store_rollback(care->writer);
+		reserve_make(care->writer->store->root);
+	}
 	store_writer_close(care->writer); /* undoes an open transaction */
 	free(care);
 }

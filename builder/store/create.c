@@ -1,12 +1,16 @@
 /* Making a store. */
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "io.h"
+#include "reserve.h"
 #include "writer.h"
 
 static int make_database(int fd, const char *root, struct msb_error *err)
@@ -44,6 +48,39 @@ static int write_version(int fd, struct msb_error *err)
 	return 0;
 }
 
+/* What a process that was killed while it made a store may have left, and mkfs. */
+static bool may_be_there(const char *name)
+{
+	static const char *const names[] = {".",    "..",          "packs",   "large",     "tmp",
+					    "lock", "version.new", "reserve", "lost+found"};
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++)
+		if (strcmp(name, names[i]) == 0)
+			return true;
+	return strncmp(name, "records.db", strlen("records.db")) == 0;
+}
+
+/* Somebody's home directory is no place for a store. */
+static int check_own(int fd, const char *root, struct msb_error *err)
+{
+	int copy = openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	autoclosedir DIR *listing = copy < 0 ? NULL : fdopendir(copy);
+	const struct dirent *entry;
+
+	if (!listing) {
+		if (copy >= 0)
+			close(copy);
+		return msb_error_set(err, errno, "list it");
+	}
+	while ((entry = readdir(listing)))
+		if (!may_be_there(entry->d_name))
+			return msb_error_say(err, ENOTEMPTY,
+					     "it is no store and holds other things ('%s'); a "
+					     "store wants a directory of its own, such as '%s/msb'",
+					     entry->d_name, root);
+	return 0;
+}
+
 static int make_all(int fd, const char *root, struct msb_error *err)
 {
 	static const char *const directories[] = {"packs", "large", "tmp"};
@@ -53,6 +90,7 @@ static int make_all(int fd, const char *root, struct msb_error *err)
 		r = io_make_dirs(fd, directories[i], 0700, err);
 	if (r == 0)
 		r = make_database(fd, root, err);
+	reserve_make(fd);
 	if (r == 0)
 		r = write_version(fd, err);
 	return r;
@@ -74,6 +112,8 @@ int store_create(const char *root, struct msb_error *err)
 			return msb_error_set(err, errno, "lock '%s'", root);
 	if (faccessat(fd, "version", F_OK, 0) == 0)
 		return 0;
-	r = make_all(fd, root, err);
+	r = check_own(fd, root, err);
+	if (r == 0)
+		r = make_all(fd, root, err);
 	return r < 0 ? msb_error_prefix(err, r, "create store '%s'", root) : 0;
 }

@@ -52,7 +52,9 @@ int connection_error(const struct connection *connection, int code, struct msb_e
 		return msb_error_memory(err);
 	case ENOSPC:
 	case EDQUOT:
-		return msb_error_say(err, number, "store '%s': no space left for its records",
+		return msb_error_say(err, number,
+				     "store '%s': no space left for its records; "
+				     "msb prune makes some",
 				     root);
 	case EBUSY:
 		return msb_error_say(err, number,

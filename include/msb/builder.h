@@ -280,6 +280,9 @@ int msb_log(const char *root, const char *ref, bool times, int fd, struct msb_er
  * build. */
 int msb_log_follow(const char *root, const char *ref, int fd, struct msb_error *err);
 
+/* It is running on record, and nobody works on it. */
+bool msb_build_was_killed(struct msb_store *store, const struct msb_build *build);
+
 struct msb_debug_options {
 	const char *ref;         /* NULL: the failed step of the newest build, else its target */
 	bool before;             /* the tree that the step began with */

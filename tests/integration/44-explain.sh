@@ -59,7 +59,33 @@ it "looks at the mounted file alone, and names where it is mounted"
 sed -i 's/echo two/echo three/' ctx/Dockerfile
 same hit "$(reasons 5)"
 sed -i 's/echo one/echo uno/' ctx/Dockerfile
-same "what is mounted on /one differs" "$(reasons 5)"
+same "mounted /one differs: content" "$(reasons 5)"
+
+it "names the files in what is mounted"
+mkdir -p ctx/dir/deep
+echo 1 >ctx/dir/deep/file
+dockerfile Mounting <<'END_OF_FILE'
+FROM busybox AS build
+RUN --mount=source=dir,target=/lent cat /lent/deep/file > /o
+END_OF_FILE
+build -f ctx/Mounting
+echo 2 >ctx/dir/deep/file
+same "mounted /lent/deep/file differs: content" "$(reasons 2 -f ctx/Mounting)"
+mv ctx/dir/deep/file ctx/dir/other
+sed -i 's/deep.file/other/' ctx/Mounting
+reasons 2 -f ctx/Mounting >out
+contains out '^mounted /lent/other is new$'
+contains out '^mounted /lent/deep/file is gone$'
+build -t other --secret id=k,src=secret
+
+it "shows of long commands where they differ"
+long=$(printf ': &&%.0s ' {1..40})
+printf 'FROM busybox AS build\nRUN %s cat /etc/passwd > /o\n' "$long" >ctx/Long
+build -f ctx/Long
+printf 'FROM busybox AS build\nRUN %s cat /etc/group > /o\n' "$long" >ctx/Long
+reasons 2 -f ctx/Long >out
+contains out "^the command changed from '….*cat /etc/passwd > /o' to '….*cat /etc/group > /o'$"
+build -t other --secret id=k,src=secret
 
 it "names variables, commands, directories and the network"
 sed -i 's/E=x/E=y/' ctx/Dockerfile

@@ -74,6 +74,9 @@ build
 refuses 125 'no shell.*--with busybox' msb debug
 same only "$(echo 'ls /' | msb debug --with busybox | grep -vxE 'dev|etc|proc|sys')"
 same "$(cat ctx/Dockerfile)" "$(msb debug --with busybox -- /.msb/busybox cat /only </dev/null)"
+same "$(cat ctx/Dockerfile)" "$(msb debug --with busybox -- cat /only </dev/null)"
+same 3 "$(printf 'a\nb\nc\n' | msb debug --with busybox -- sh -c 'sort | wc -l')"
+same /bin/cat "$(msb debug --with busybox image:busybox -- which cat </dev/null)"
 
 it "shows the tree before for a step that never made one"
 dockerfile <<'END_OF_FILE'
@@ -292,6 +295,64 @@ echo script-$((2 + 1))
 exit 6
 END
 END_OF_FILE
+it "has the command in a file too, also beside a command of the caller's"
+exits 1 msb build --target one ctx
+same "$(sed -n 's/^RUN echo "it/echo "it/p' ctx/Dockerfile)" \
+    "$(msb debug -- cat /.msb/command </dev/null)"
+exits 3 msb debug -- sh /.msb/command
+contains out "^it's 42$"
+
+it "has it so that its exit does not end the shell"
+cat >>ctx/Dockerfile <<'END_OF_FILE'
+FROM busybox AS ending
+RUN echo begun-$((2 + 2)); exit 9 # a comment
+FROM busybox AS several
+RUN <<END
+set -e
+echo set-$((4 + 4))
+false
+END
+END_OF_FILE
+cat >again.py <<'END_OF_FILE'
+"""Somebody enters what the history has, and then asks how it ended."""
+import os, pty, select, sys, time
+
+prompt, wanted, status, *command = sys.argv[1:]
+pid, terminal = pty.fork()
+if pid == 0:
+    os.execvp(command[0], command)
+shown, end = b"", time.monotonic() + 20
+steps = [(prompt, "\x1b[A\r"), (wanted, ""), (prompt, "echo it-ended-with-$?\r"),
+         (f"it-ended-with-{status}", "exit 44\r")]
+while steps:
+    if time.monotonic() > end:
+        sys.exit(f"not shown: {steps[0]!r} but {shown!r}")
+    place = shown.find(steps[0][0].encode())
+    if place >= 0:
+        shown = shown[place + len(steps[0][0]):]
+        time.sleep(0.2)
+        os.write(terminal, steps.pop(0)[1].encode())
+    if select.select([terminal], [], [], 0.1)[0]:
+        try:
+            shown += os.read(terminal, 4096)
+        except OSError:
+            sys.exit(f"ended before {steps[0]!r}: {shown!r}")
+while select.select([terminal], [], [], 5)[0]:
+    try:
+        os.read(terminal, 4096)
+    except OSError:
+        break
+status = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+if status != 44:
+    sys.exit(f"exit status {status}")
+END_OF_FILE
+for stage in ending:begun-4:9 several:set-8:1; do
+    IFS=: read -r name wanted status <<<"$stage"
+    exits 1 msb build --target "$name" ctx
+    python3 again.py '# ' "$wanted" "$status" msb debug --before
+done
+
+it "has it at arrow-up, whatever form it has"
 for stage in "one:it's 42" 'words:its own and' lines:first-2 script:script-3; do
     exits 1 msb build --target "${stage%%:*}" ctx
     python3 history.py '# ' "${stage#*:}" msb debug --before

@@ -66,6 +66,10 @@ eventually grep -qx one followed
 kill -9 "$builder"
 eventually test -s err
 contains err 'killed'
+msb builds >out
+contains out '^2 +killed '
+msb stages >out
+contains out ' killed '
 
 it "keeps nothing of it"
 build --target first

@@ -50,6 +50,49 @@ children=()
 same 1 "$(cat same?.id | sort -u | wc -l)"
 contains same1.id '^sha256:[0-9a-f]{64}$'
 
+it "does once what two builds, and two stages, come to at once, and takes over from one that is killed"
+mkdir same
+cat >same/Dockerfile <<'END'
+FROM busybox AS left
+RUN --mount=type=cache,target=/gate echo begun >> /gate/times; \
+    while [ ! -e /gate/open ]; do sleep 0.1; done; cat /proc/sys/kernel/random/uuid > /made
+FROM busybox AS right
+RUN --mount=type=cache,target=/gate echo begun >> /gate/times; \
+    while [ ! -e /gate/open ]; do sleep 0.1; done; cat /proc/sys/kernel/random/uuid > /made
+FROM busybox
+COPY --from=left /made /left
+COPY --from=right /made /right
+END
+gate() {
+    local lock
+
+    for lock in "$MSB_ROOT"/caches/*/0.lock; do
+        [[ $(cat "${lock%/*}/id") != /gate ]] || echo "${lock%/0.lock}/0"
+    done
+}
+begun() { # TIMES
+    [[ $(grep -c begun "$(gate)/times") == "$1" ]]
+}
+spawn msb build --jobs 2 -t killed same 2>killed.log
+killed=$spawned
+eventually grep -q 'waiting for what it makes' killed.log
+spawn msb build --jobs 2 -t a same 2>a.log
+first=$spawned
+eventually grep -q 'waiting for what it makes' a.log
+eventually begun 1
+kill -9 "$killed"
+eventually begun 2
+spawn msb build --jobs 2 -t b same 2>b.log
+second=$spawned
+eventually grep -q 'waiting for what it makes' b.log
+touch "$(gate)/open"
+wait "$first" || fail "$(cat a.log)"
+wait "$second" || fail "$(cat b.log)"
+children=()
+begun 2 || fail "$(cat "$(gate)/times")"
+same 1 "$(cat "$mnt"/images/[ab]:latest/{left,right} | sort -u | wc -l)"
+contains b.log '^#[0-9]+ CACHED'
+
 it "imports beside a build and a collection"
 spawn msb build --no-cache -t one one 2>one.log
 first=$spawned

@@ -79,6 +79,12 @@ int msb_records_changed(struct msb_store *store, int64_t *ret_ns, struct msb_err
 	return 0;
 }
 
+bool msb_build_was_killed(struct msb_store *store, const struct msb_build *build)
+{
+	(void)store;
+	return build->state == MSB_RUNNING;
+}
+
 int msb_records_builds(struct msb_store *store, size_t limit, struct msb_build **ret,
 		       size_t *ret_count, struct msb_error *err)
 {

@@ -150,6 +150,11 @@ static void text_is_measured_in_columns(void **state)
 	assert_int_equal(text_cut("größer", 3), 4);
 	assert_int_equal(text_cut("größer", 99), 8);
 	assert_int_equal(text_cut("abc", 0), 0);
+	assert_int_equal(text_width("出力"), 4);
+	assert_int_equal(text_cut("出力", 3), 3);
+	assert_int_equal(text_width("✅ e\u0301"), 4);
+	assert_int_equal(text_cut("e\u0301x", 1), 3);
+	assert_int_equal(text_width("\xff\xff"), 2);
 }
 
 static void json_takes_any_bytes(void **state)

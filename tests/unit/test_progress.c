@@ -28,6 +28,23 @@ static void clear_below(struct screen *screen)
 		screen->lines[i][0] = '\0';
 }
 
+/* Of others than ASCII "~" a column: the ellipsis has one, all others are taken for wide ones. */
+static size_t show_character(struct screen *screen, const char *bytes)
+{
+	bool plain = (unsigned char)*bytes < 0x80;
+	size_t columns = plain || strncmp(bytes, "\xe2\x80\xa6", 3) == 0 ? 1 : 2;
+
+	assert_true((unsigned char)*bytes >= 0x20);
+	for (; columns > 0; columns--) {
+		assert_true(screen->column < COLUMNS);
+		screen->lines[screen->row][screen->column++] = *bytes;
+		if (!plain)
+			screen->lines[screen->row][screen->column - 1] = '~';
+	}
+	screen->lines[screen->row][screen->column] = '\0';
+	return plain ? 1 : 3;
+}
+
 /* Obeys what the display may send, and nothing else: all other control characters fail. */
 static void show(struct screen *screen, const char *bytes)
 {
@@ -54,10 +71,7 @@ static void show(struct screen *screen, const char *bytes)
 			assert_true(screen->row < ROWS);
 			bytes++;
 		} else {
-			assert_true((unsigned char)*bytes >= 0x20);
-			assert_true(screen->column < COLUMNS);
-			screen->lines[screen->row][screen->column++] = *bytes++;
-			screen->lines[screen->row][screen->column] = '\0';
+			bytes += show_character(screen, bytes);
 		}
 	}
 }
@@ -173,8 +187,66 @@ static void a_long_instruction_is_cut_to_the_terminal(void **state)
 	tell(&scene, MSB_EVENT_BEGIN, 1, text, MSB_RUNNING);
 	tell(&scene, MSB_EVENT_END, 1, "", MSB_DONE);
 	close_scene(&scene, &screen);
-	assert_true(strlen(screen.lines[0]) < COLUMNS);
-	assert_non_null(strstr(screen.lines[0], " 0.2s"));
+	assert_int_equal(strlen(screen.lines[0]), COLUMNS - 1);
+	assert_non_null(strstr(screen.lines[0], "xxx~ 0.2s"));
+}
+
+static void wide_characters_are_cut_by_their_columns(void **state)
+{
+	struct scene scene;
+	struct screen screen;
+	char text[301];
+
+	(void)state;
+	for (size_t i = 0; i < 100; i++)
+		memcpy(text + 3 * i, "長", 4);
+	open_scene(&scene, PROGRESS_TTY);
+	tell(&scene, MSB_EVENT_BEGIN, 1, text, MSB_RUNNING);
+	tell(&scene, MSB_EVENT_END, 1, "", MSB_DONE);
+	close_scene(&scene, &screen);
+	assert_in_range(strlen(screen.lines[0]), COLUMNS - 2, COLUMNS - 1);
+	assert_non_null(strstr(screen.lines[0], "~~~ 0.2s"));
+}
+
+static void a_long_name_of_a_stage_leaves_room_for_the_instruction(void **state)
+{
+	struct msb_event event = {
+		.kind = MSB_EVENT_BEGIN,
+		.vertex = 1,
+		.stage = "a-stage-whose-name-alone-would-fill-what-a-terminal-has-of-columns",
+		.step = 1,
+		.steps = 9,
+		.text = "RUN make install DESTDIR=/out",
+	};
+	struct scene scene;
+	struct screen screen;
+
+	(void)state;
+	open_scene(&scene, PROGRESS_TTY);
+	progress_event(scene.progress, &event);
+	event.kind = MSB_EVENT_END;
+	event.state = MSB_CACHED;
+	progress_event(scene.progress, &event);
+	close_scene(&scene, &screen);
+	assert_string_equal(screen.lines[0],
+			    "#1 [a-stage-whose-name-alone-wo~ 1/9] RUN make install DESTDIR=/out "
+			    "CACHED");
+}
+
+static void a_line_that_is_not_complete_is_shown(void **state)
+{
+	struct scene scene;
+	struct screen screen = {0};
+
+	(void)state;
+	open_scene(&scene, PROGRESS_TTY);
+	tell(&scene, MSB_EVENT_BEGIN, 1, "RUN fetch", MSB_RUNNING);
+	tell(&scene, MSB_EVENT_OUTPUT, 1, "\r 10 %\r 20 %", MSB_RUNNING);
+	tell(&scene, MSB_EVENT_BEGIN, 2, "RUN other", MSB_RUNNING);
+	show(&screen, scene.bytes);
+	assert_string_equal(screen.lines[1], "    20 %");
+	close_scene(&scene, &screen);
+	assert_string_equal(screen.lines[0], "");
 }
 
 static void a_line_without_end_is_broken_in_a_log(void **state)
@@ -231,6 +303,9 @@ int main(void)
 		cmocka_unit_test(running_steps_are_taken_away_at_the_end),
 		cmocka_unit_test(more_steps_than_rows_never_scroll_the_view),
 		cmocka_unit_test(a_long_instruction_is_cut_to_the_terminal),
+		cmocka_unit_test(wide_characters_are_cut_by_their_columns),
+		cmocka_unit_test(a_long_name_of_a_stage_leaves_room_for_the_instruction),
+		cmocka_unit_test(a_line_that_is_not_complete_is_shown),
 		cmocka_unit_test(a_line_without_end_is_broken_in_a_log),
 		cmocka_unit_test(quiet_says_nothing_and_still_counts),
 		cmocka_unit_test(a_step_number_beyond_reason_is_not_shown),

@@ -14,7 +14,7 @@
 
 #include "io.h"
 
-#define DISK "16m"
+#define DISK "20m"
 
 struct disk {
 	struct fixture fixture;

@@ -28,7 +28,12 @@ static json_t *split_tags(const char *tags)
 	return list;
 }
 
-static json_t *build_row(const struct msb_build *build, int64_t now)
+static const char *what_became_of(struct msb_store *store, const struct msb_build *build)
+{
+	return msb_build_was_killed(store, build) ? "killed" : state_name(build->state);
+}
+
+static json_t *build_row(struct msb_store *store, const struct msb_build *build, int64_t now)
 {
 	int64_t end = build->finished_ns ? build->finished_ns : now;
 	char started[HUMAN_TEXT], iso[HUMAN_TEXT], duration[HUMAN_TEXT];
@@ -41,7 +46,7 @@ static json_t *build_row(const struct msb_build *build, int64_t now)
 	else
 		strcpy(duration, "-");
 	return json_pack("{s:I, s:s, s:o, s:o, s:s, s:s, s:s, s:o, s:o, s:I}", "Build",
-			 (json_int_t)build->id, "State", state_name(build->state), "Target",
+			 (json_int_t)build->id, "State", what_became_of(store, build), "Target",
 			 text_json(build->target ? build->target : ""), "Tags",
 			 split_tags(build->tags), "StartedAt", iso, "Started", started, "Duration",
 			 duration, "Dockerfile", text_json(build->dockerfile_name), "Error",
@@ -62,7 +67,7 @@ static int build_rows(const struct session *session, json_t *rows, struct msb_er
 	if (r < 0)
 		return r;
 	for (size_t i = 0; i < count && r == 0; i++)
-		if (json_array_append_new(rows, build_row(&builds[i], now)) < 0)
+		if (json_array_append_new(rows, build_row(store, &builds[i], now)) < 0)
 			r = msb_error_memory(err);
 	msb_builds_free(builds, count);
 	return r;
@@ -151,8 +156,9 @@ static int count_steps(struct msb_store *store, const struct msb_stage *stage, c
 	return 0;
 }
 
-static int stage_row(struct msb_store *store, const struct msb_stage *stage, json_t *rows,
-		     struct msb_error *err)
+/* killed: what a running one is then. */
+static int stage_row(struct msb_store *store, const struct msb_stage *stage, bool killed,
+		     json_t *rows, struct msb_error *err)
 {
 	char steps[64], digest[MSB_DIGEST_TEXT] = "", shortened[13] = "-";
 	json_t *row;
@@ -167,12 +173,12 @@ static int stage_row(struct msb_store *store, const struct msb_stage *stage, jso
 	row = json_pack("{s:I, s:I, s:o, s:s, s:s, s:s, s:s}", "Build", (json_int_t)stage->build,
 			"Stage", (json_int_t)stage->index, "Name",
 			text_json(stage->name ? stage->name : ""), "State",
-			state_name(stage->state), "Steps", steps, "Tree", shortened, "TreeDigest",
-			digest);
+			killed && stage->state == MSB_RUNNING ? "killed" : state_name(stage->state),
+			"Steps", steps, "Tree", shortened, "TreeDigest", digest);
 	return json_array_append_new(rows, row) < 0 ? msb_error_memory(err) : 0;
 }
 
-static int find_build(struct msb_store *store, const char *number, int64_t *ret,
+static int find_build(struct msb_store *store, const char *number, int64_t *ret, bool *ret_killed,
 		      struct msb_error *err)
 {
 	struct msb_build *build;
@@ -189,6 +195,7 @@ static int find_build(struct msb_store *store, const char *number, int64_t *ret,
 	if (r < 0)
 		return r;
 	*ret = build->id;
+	*ret_killed = msb_build_was_killed(store, build);
 	msb_builds_free(build, 1);
 	return 0;
 }
@@ -200,6 +207,7 @@ static int stage_rows(const struct session *session, const char *number, json_t 
 	struct msb_stage *stages = NULL;
 	size_t count = 0;
 	int64_t build = 0;
+	bool killed = false;
 	int r = store_open_maybe(session, &store, err);
 
 	if (r < 0)
@@ -209,14 +217,14 @@ static int stage_rows(const struct session *session, const char *number, json_t 
 				     number);
 	if (!store)
 		return 0;
-	r = find_build(store, number, &build, err);
+	r = find_build(store, number, &build, &killed, err);
 	if (r == -ENOENT && !number)
 		return 0;
 	if (r < 0)
 		return r;
 	r = msb_records_stages(store, build, &stages, &count, err);
 	for (size_t i = 0; i < count && r >= 0; i++)
-		r = stage_row(store, &stages[i], rows, err);
+		r = stage_row(store, &stages[i], killed, rows, err);
 	msb_stages_free(stages, count);
 	return r;
 }

@@ -135,13 +135,19 @@ static struct vertex *find_vertex(struct progress *progress, const struct msb_ev
 	return vertex;
 }
 
-static void put_line(struct progress *progress, struct vertex *vertex)
+static void put_part(const struct progress *progress, const struct vertex *vertex,
+		     void (*put)(void *view, const struct vertex *vertex, const char *text))
 {
 	char *text = text_printable(vertex->line, vertex->line_size);
 
 	if (text)
-		progress->view->line(progress->shown, vertex, text);
+		put(progress->shown, vertex, text);
 	free(text);
+}
+
+static void put_line(struct progress *progress, struct vertex *vertex)
+{
+	put_part(progress, vertex, progress->view->line);
 	vertex->line_size = 0;
 	vertex->line_returned = false;
 }
@@ -165,6 +171,8 @@ static void take_output(struct progress *progress, struct vertex *vertex, const 
 			put_line(progress, vertex);
 		vertex->line[vertex->line_size++] = bytes[i];
 	}
+	if (vertex->line_size && progress->view->part)
+		put_part(progress, vertex, progress->view->part);
 }
 
 static void take_note(struct progress *progress, const struct msb_event *event)

@@ -56,5 +56,10 @@ static void plain_stop(void *view)
 }
 
 const struct view progress_plain = {
-	plain_start, plain_begin, plain_line, plain_end, plain_note, plain_stop,
+	.start = plain_start,
+	.begin = plain_begin,
+	.line = plain_line,
+	.end = plain_end,
+	.note = plain_note,
+	.stop = plain_stop,
 };

@@ -11,6 +11,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "human.h"
 #include "progress_view.h"
@@ -24,8 +25,11 @@
 #define WRAP_OFF          "\033[?7l"
 #define WRAP_ON           "\033[?7h"
 
+#define ELLIPSIS          "\xe2\x80\xa6" /* one column */
+
 struct tty {
 	FILE *out;
+	bool colours;
 	pthread_t painter;
 	pthread_mutex_t lock;
 	pthread_cond_t wake; /* with lock: stopping changed */
@@ -35,7 +39,8 @@ struct tty {
 	const struct vertex *running[RUNNING_MAX];
 	char *newest[RUNNING_MAX]; /* of the step at the same place; owned; NULL: none */
 	size_t count;
-	size_t painted; /* lines of the view that are on the terminal */
+	size_t painted;                 /* lines of the view that are on the terminal */
+	size_t widths[2 * RUNNING_MAX]; /* of each of them */
 };
 
 static void measure(const struct tty *tty, size_t *ret_columns, size_t *ret_rows)
@@ -51,27 +56,85 @@ static void measure(const struct tty *tty, size_t *ret_columns, size_t *ret_rows
 	}
 }
 
+/* A terminal that was made narrower has broken the lines since. */
+static size_t painted_rows(const struct tty *tty)
+{
+	size_t columns, rows, sum = 0;
+
+	measure(tty, &columns, &rows);
+	for (size_t i = 0; i < tty->painted; i++)
+		sum += tty->widths[i] ? (tty->widths[i] - 1) / columns + 1 : 1;
+	return sum < rows ? sum : rows - 1;
+}
+
 static void take_back(struct tty *tty)
 {
 	if (tty->painted)
-		fprintf(tty->out, TAKE_BACK_LINES, tty->painted);
+		fprintf(tty->out, TAKE_BACK_LINES, painted_rows(tty));
 	fputs(CLEAR_BELOW, tty->out);
 	tty->painted = 0;
 }
 
-/* One line: what, cut to the terminal, and how it ended or how long it has been at it. */
-static void put_step(struct tty *tty, const struct vertex *vertex, const char *tail)
+/* Returns the columns it took. */
+static size_t put_cut(const struct tty *tty, const char *text, size_t columns)
 {
-	size_t columns, rows;
+	size_t width = text_width(text);
+
+	if (width <= columns) {
+		fputs(text, tty->out);
+		return width;
+	}
+	if (columns == 0)
+		return 0;
+	fprintf(tty->out, "%.*s" ELLIPSIS, (int)text_cut(text, columns - 1), text);
+	return columns;
+}
+
+/* "[stage 2/5] RUN x": of a stage's name no more than that the instruction has half of the room. */
+static size_t put_title(const struct tty *tty, const char *title, size_t columns)
+{
+	const char *bracket = title[0] == '[' ? strchr(title, ']') : NULL;
+	const char *numbers = bracket ? memrchr(title, ' ', (size_t)(bracket - title)) : NULL;
+	size_t tail = numbers ? (size_t)(bracket + 1 - numbers) : 0, width;
+	autofree char *name = NULL;
+
+	if (text_width(title) <= columns || !numbers || (size_t)(bracket - title) < columns / 2 ||
+	    tail >= columns / 2)
+		return put_cut(tty, title, columns);
+	name = strndup(title, (size_t)(numbers - title));
+	if (!name)
+		return 0;
+	width = put_cut(tty, name, columns / 2 - tail);
+	return width + put_cut(tty, numbers, columns - width);
+}
+
+enum colour { PALE = 2, RED = 31, YELLOW = 33, CYAN = 36 };
+
+static void put_coloured(const struct tty *tty, const char *text, enum colour colour)
+{
+	if (tty->colours)
+		fprintf(tty->out, "\033[%dm%s\033[0m", (int)colour, text);
+	else
+		fputs(text, tty->out);
+}
+
+/* One line: what, cut to the terminal, and how it ended or how long it has been at it. Returns its
+ * width. */
+static size_t put_step(const struct tty *tty, const struct vertex *vertex, const char *tail,
+		       enum colour colour)
+{
+	size_t columns, rows, width, room;
 	char number[32];
-	size_t room;
 
 	measure(tty, &columns, &rows);
 	snprintf(number, sizeof(number), "#%zu ", vertex->number);
 	room = strlen(number) + strlen(tail) + 2;
-	room = columns > room ? columns - room : 0;
-	fprintf(tty->out, "%s%.*s %s\n", number, (int)text_cut(vertex->title, room), vertex->title,
-		tail);
+	fputs(number, tty->out);
+	width = put_title(tty, vertex->title, columns > room ? columns - room : 0);
+	fputc(' ', tty->out);
+	put_coloured(tty, tail, colour);
+	fputc('\n', tty->out);
+	return width + room - 1;
 }
 
 static void paint(struct tty *tty)
@@ -83,12 +146,13 @@ static void paint(struct tty *tty)
 		char seconds[HUMAN_TEXT];
 		const char *newest = tty->newest[i];
 
-		put_step(tty, tty->running[i],
-			 human_seconds(progress_clock() - tty->running[i]->begun_ns, seconds));
-		tty->painted++;
+		tty->widths[tty->painted++] = put_step(
+			tty, tty->running[i],
+			human_seconds(progress_clock() - tty->running[i]->begun_ns, seconds), PALE);
 		if (newest) {
-			fprintf(tty->out, "   %.*s\n", (int)text_cut(newest, columns - 4), newest);
-			tty->painted++;
+			fputs("   ", tty->out);
+			tty->widths[tty->painted++] = 3 + put_cut(tty, newest, columns - 4);
+			fputc('\n', tty->out);
 		}
 	}
 	fputs(WRAP_ON, tty->out);
@@ -129,6 +193,7 @@ static int tty_start(FILE *out, void **ret)
 	if (!tty)
 		return -ENOMEM;
 	tty->out = out;
+	tty->colours = isatty(fileno(out)) && !getenv("NO_COLOR");
 	pthread_mutex_init(&tty->lock, NULL);
 	pthread_cond_init(&tty->wake, NULL);
 	if (pthread_create(&tty->painter, NULL, painter, tty)) {
@@ -192,11 +257,14 @@ static void tty_end(void *view, const struct vertex *vertex, const struct msb_ev
 	forget(tty, vertex);
 	fputs(WRAP_OFF, tty->out);
 	take_back(tty);
-	put_step(tty, vertex,
-		 event->state == MSB_CACHED    ? "CACHED"
-		 : event->state == MSB_RUNNING ? "CANCELED"
-		 : event->state == MSB_FAILED  ? "ERROR"
-					       : human_seconds(event->duration_ns, seconds));
+	if (event->state == MSB_CACHED)
+		put_step(tty, vertex, "CACHED", CYAN);
+	else if (event->state == MSB_RUNNING)
+		put_step(tty, vertex, "CANCELED", YELLOW);
+	else if (event->state == MSB_FAILED)
+		put_step(tty, vertex, "ERROR", RED);
+	else
+		put_step(tty, vertex, human_seconds(event->duration_ns, seconds), PALE);
 	paint(tty);
 	pthread_mutex_unlock(&tty->lock);
 }
@@ -233,5 +301,11 @@ static void tty_stop(void *view)
 }
 
 const struct view progress_tty = {
-	tty_start, tty_begin, tty_line, tty_end, tty_note, tty_stop,
+	.start = tty_start,
+	.begin = tty_begin,
+	.line = tty_line,
+	.part = tty_line,
+	.end = tty_end,
+	.note = tty_note,
+	.stop = tty_stop,
 };

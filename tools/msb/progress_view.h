@@ -28,6 +28,8 @@ struct view {
 	int (*start)(FILE *out, void **ret);
 	void (*begin)(void *view, const struct vertex *vertex);
 	void (*line)(void *view, const struct vertex *vertex, const char *text);
+	/* As line, of one that is not complete: a prompt, a bar that moves. NULL: not wanted. */
+	void (*part)(void *view, const struct vertex *vertex, const char *text);
 	void (*end)(void *view, const struct vertex *vertex, const struct msb_event *event);
 	void (*note)(void *view, size_t number, const char *text);
 	void (*stop)(void *view); /* releases it */

@@ -1,14 +1,27 @@
 #include "text.h"
 
+#include <locale.h>
+#include <pthread.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+#include <wchar.h>
 
 #define ESCAPE 0x1b
 #define BELL   0x07
+
+/* Of a sequence of that length. */
+static uint32_t utf8_code(const uint8_t *bytes, size_t length)
+{
+	uint32_t code = bytes[0] & (0x7fu >> length);
+
+	for (size_t i = 1; i < length; i++)
+		code = code << 6 | (bytes[i] & 0x3f);
+	return code;
+}
 
 /* Length of the well-formed UTF-8 sequence at bytes, 0 when there is none. */
 static size_t utf8_length(const uint8_t *bytes, size_t size)
@@ -25,12 +38,10 @@ static size_t utf8_length(const uint8_t *bytes, size_t size)
 		return 1;
 	if (!length || length > size)
 		return 0;
-	code = bytes[0] & (0x7fu >> length);
-	for (size_t i = 1; i < length; i++) {
+	for (size_t i = 1; i < length; i++)
 		if ((bytes[i] & 0xc0) != 0x80)
 			return 0;
-		code = code << 6 | (bytes[i] & 0x3f);
-	}
+	code = utf8_code(bytes, length);
 	if (code < least[length] || code > 0x10ffff || (code >= 0xd800 && code <= 0xdfff))
 		return 0;
 	return length;
@@ -134,22 +145,65 @@ char *text_path(const char *path)
 	return text;
 }
 
+/* --- Columns --- */
+
+static locale_t characters; /* NULL: the C library knows nothing of them */
+
+static void know_characters(void)
+{
+	characters = newlocale(LC_CTYPE_MASK, "C.UTF-8", NULL);
+}
+
+/* Two of many characters of East Asia and of pictures, none of what goes onto the one before. */
+static size_t columns_of(uint32_t code)
+{
+	static pthread_once_t once = PTHREAD_ONCE_INIT;
+	locale_t before;
+	int columns;
+
+	if (code < 0x80 || pthread_once(&once, know_characters) != 0 || !characters)
+		return 1;
+	before = uselocale(characters);
+	columns = wcwidth((wchar_t)code);
+	uselocale(before);
+	return columns < 0 ? 1 : (size_t)columns;
+}
+
+/* Of the character at text: its bytes, and its columns. */
+static size_t measure_character(const char *text, size_t *ret_columns)
+{
+	const uint8_t *bytes = (const uint8_t *)text;
+	size_t length = utf8_length(bytes, strnlen(text, 4));
+
+	*ret_columns = 1;
+	if (length > 1)
+		*ret_columns = columns_of(utf8_code(bytes, length));
+	return length ? length : 1;
+}
+
 size_t text_width(const char *text)
 {
-	size_t columns = 0;
+	size_t width = 0, columns;
 
-	for (; *text; text++)
-		columns += ((uint8_t)*text & 0xc0) != 0x80;
-	return columns;
+	while (*text) {
+		text += measure_character(text, &columns);
+		width += columns;
+	}
+	return width;
 }
 
 size_t text_cut(const char *text, size_t columns)
 {
-	size_t i = 0;
+	size_t i = 0, width = 0;
 
-	for (; text[i]; i++)
-		if (((uint8_t)text[i] & 0xc0) != 0x80 && columns-- == 0)
+	while (text[i]) {
+		size_t own, length = measure_character(text + i, &own);
+
+		width += own;
+		if (width > columns)
 			break;
+		i += length;
+	}
 	return i;
 }
 

@@ -22,10 +22,10 @@ char *text_printable(const char *bytes, size_t size);
  * NULL: no memory. */
 char *text_path(const char *path);
 
-/* Columns it takes on a terminal: one for each character. */
+/* Columns it takes on a terminal. */
 size_t text_width(const char *text);
 
-/* Bytes of its first `columns` characters. */
+/* Bytes of as many of its first characters as fit into that many columns. */
 size_t text_cut(const char *text, size_t columns);
 
 /* A JSON string, whatever the bytes are: U+FFFD stands for those that are not UTF-8. NULL gives
