@@ -90,13 +90,13 @@ asks 0 bash -ic "compgen -f $images/bus; compgen -f $images/127.0.0.1:$port/go |
 asks 0 bash -c "! stat $images/.git $images/127.0.0.1:$port/.git $images/Makefile"
 
 it "asks for an image with a tag alone"
-asks 4 ls "$images/127.0.0.1:$port/good/app:1"
+asks 3 ls "$images/127.0.0.1:$port/good/app:1"
 asks 0 ls -lR "$images/127.0.0.1:$port/good/app:1"
 asks 0 ls "$images/127.0.0.1:$port/good" "$images/127.0.0.1:$port"
 
 it "asks for an image without a tag once somebody looks into it, who may have gone there before"
 cd "$images/127.0.0.1:$port/good/other"
-asks 4 ls
+asks 3 ls
 contains "$work/out" '^file300$'
 same hello "$(cat etc/hello)"
 cd etc
@@ -108,7 +108,7 @@ cd "$work"
 
 it "asks again for what is not there only after a while"
 mv srv/manifests/latest kept
-asks 2 find "$images/127.0.0.1:$port/good/nothing"
+asks 1 find "$images/127.0.0.1:$port/good/nothing"
 asks 0 find "$images/127.0.0.1:$port/good/nothing"
 asks 0 ls -a "$images/127.0.0.1:$port/good/nothing"
 mv kept srv/manifests/latest
