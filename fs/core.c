@@ -114,6 +114,11 @@ static int lookup_dots(struct node *node, bool up, struct core_node *ret)
 	return r < 0 ? r : node_answer(&above, ret);
 }
 
+static bool is_root(uint64_t id)
+{
+	return inode_is_tree(id) && id == inode_of_entry(inode_view(id), 0);
+}
+
 int core_lookup(struct core *core, uint64_t parent, const char *name, struct core_node *ret,
 		bool *ret_lasts)
 {
@@ -129,7 +134,7 @@ int core_lookup(struct core *core, uint64_t parent, const char *name, struct cor
 	}
 	if (!inode_is_tree(parent)) {
 		r = names_lookup(core, parent, name, ret);
-		return r == 0 && inode_is_tree(ret->id)
+		return r == 0 && is_root(ret->id)
 			       ? views_note_name(core->views, inode_view(ret->id), name)
 			       : r;
 	}
@@ -251,25 +256,29 @@ int core_seek(struct core *core, uint64_t id, uint64_t offset, int whence, uint6
 	return 0;
 }
 
+/* -ENOENT: nothing of a tree. */
+static int get_content(struct core *core, uint64_t id, struct node *ret)
+{
+	return inode_is_tree(id) ? node_get(core, id, ret) : images_root(core, id, ret);
+}
+
 ssize_t core_xattr(struct core *core, uint64_t id, const char *name, void *value, size_t size)
 {
 	autonode node = {0};
-	int r;
+	int r = get_content(core, id, &node);
 
-	if (!inode_is_tree(id))
+	if (r == -ENOENT)
 		return -ENODATA;
-	r = node_get(core, id, &node);
 	return r < 0 ? r : node_xattr(&node, name, value, size);
 }
 
 ssize_t core_xattr_list(struct core *core, uint64_t id, char *list, size_t size)
 {
 	autonode node = {0};
-	int r;
+	int r = get_content(core, id, &node);
 
-	if (!inode_is_tree(id))
+	if (r == -ENOENT)
 		return 0;
-	r = node_get(core, id, &node);
 	return r < 0 ? r : node_xattr_list(&node, list, size);
 }
 
@@ -305,6 +314,9 @@ int core_asked(struct core *core, core_asked_fn each, void *context)
 				continue;
 			name = views_name(core->views, n);
 			each(context, view->above, name, inode_of_entry(n, 0));
+			/* A directory that shows the root's entries without being it. */
+			if (inode_is_images(view->place))
+				each(context, view->above, NULL, view->place);
 		}
 	}
 	return r;

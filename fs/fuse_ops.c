@@ -225,7 +225,11 @@ static void on_read(fuse_req_t request, fuse_ino_t id, size_t size, off_t offset
 		    struct fuse_file_info *file)
 {
 	const struct fuse_ops_context *context = fuse_req_userdata(request);
-	const struct waiting waiting = {request, context->core, id, size, offset, NULL};
+	const struct waiting waiting = {.request = request,
+					.core = context->core,
+					.id = id,
+					.size = size,
+					.offset = offset};
 	char *bytes = reply_room(size);
 	struct core_place place = {0};
 	ssize_t n = -ENOMEM;
@@ -249,7 +253,8 @@ struct listing {
 	bool plus;
 	char *bytes;
 	size_t size, used;
-	uint64_t lookups; /* nodes in it, all of the directory's tree */
+	uint64_t lookups; /* nodes in it, all of one tree */
+	uint64_t node;    /* one of them */
 };
 
 static bool list_one(void *context, const char *name, const struct core_node *node, uint64_t next)
@@ -269,28 +274,67 @@ static bool list_one(void *context, const char *name, const struct core_node *no
 	if (taken > room)
 		return false;
 	listing->used += taken;
-	listing->lookups += listing->plus && node->id;
+	if (listing->plus && node->id) {
+		listing->lookups++;
+		listing->node = node->id;
+	}
 	return true;
+}
+
+/* What was listed before a failure is given first; the next request meets it again. */
+static int fill_listing(struct core *core, fuse_ino_t id, off_t offset, struct listing *listing)
+{
+	int r = -ENOMEM;
+
+	if (listing->bytes)
+		r = core_list(core, id, (uint64_t)offset, list_one, listing);
+	if (listing->used)
+		r = core_lend(core, listing->node, listing->lookups);
+	return r;
+}
+
+static void answer_listing(struct core *core, const struct listing *listing, int r)
+{
+	if (r < 0)
+		fuse_reply_err(listing->request, r == -EREMOTE ? EIO : -r);
+	else if (fuse_reply_buf(listing->request, listing->bytes, listing->used) < 0 &&
+		 listing->lookups)
+		core_forget(core, listing->node, listing->lookups);
+}
+
+static void list_waiting(struct waits *waits, const struct waiting *waiting)
+{
+	autofree char *bytes = malloc(waiting->size ? waiting->size : 1);
+	struct listing listing = {.request = waiting->request,
+				  .plus = waiting->plus,
+				  .bytes = bytes,
+				  .size = waiting->size};
+	int r = fill_listing(waiting->core, waiting->id, waiting->offset, &listing);
+
+	if (waits_take(waits, waiting))
+		answer_listing(waiting->core, &listing, r);
+	else if (r == 0 && listing.lookups)
+		core_forget(waiting->core, listing.node, listing.lookups);
 }
 
 static void list(fuse_req_t request, fuse_ino_t id, size_t size, off_t offset, bool plus)
 {
 	const struct fuse_ops_context *context = fuse_req_userdata(request);
-	struct core *core = core_of(request);
-	struct listing listing = {request, plus, reply_room(size), size, 0, 0};
-	int r = -ENOMEM;
+	const struct waiting waiting = {.request = request,
+					.core = context->core,
+					.id = id,
+					.size = size,
+					.offset = offset,
+					.plus = plus};
+	struct listing listing = {
+		.request = request, .plus = plus, .bytes = reply_room(size), .size = size};
+	int r = fill_listing(context->core, id, offset, &listing);
 
-	if (listing.bytes)
-		r = core_list(core, id, (uint64_t)offset, list_one, &listing);
-	/* What was listed before a failure is given first; the next request meets it again. */
-	if (listing.used)
-		r = core_lend(core, id, listing.lookups);
+	if (r == -EREMOTE && wait_for(&waiting, list_waiting))
+		return;
 	if (context->push && plus && r == 0 && offset && listing.used == 0)
 		push_saw_list(context->push, id);
-	if (r < 0)
-		fuse_reply_err(request, -r);
-	else if (fuse_reply_buf(request, listing.bytes, listing.used) < 0 && listing.lookups)
-		core_forget(core, id, listing.lookups);
+	answer_listing(context->core, &listing, r);
 }
 
 static void on_readdir(fuse_req_t request, fuse_ino_t id, size_t size, off_t offset,

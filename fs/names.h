@@ -7,6 +7,7 @@
 
 #include "inode.h"
 #include "internal.h"
+#include "node.h"
 #include "view.h"
 
 int names_lookup(struct core *core, uint64_t parent, const char *name, struct core_node *ret);
@@ -46,6 +47,8 @@ bool name_number(const char *name, uint64_t limit, uint64_t *ret);
 int images_lookup(struct core *core, uint64_t parent, const char *name, struct core_node *ret);
 int images_stat(struct core *core, uint64_t id, struct core_node *ret);
 int images_list(struct core *core, uint64_t id, struct name_list *list);
+/* The root of the image whose name without a tag that directory is, if it is here. -ENOENT. */
+int images_root(struct core *core, uint64_t id, struct node *ret);
 
 /* names_caches.c: cache/; what lies below its names is disk.h's. */
 void caches_stat(struct core *core, struct core_node *ret);

@@ -1,11 +1,13 @@
 #include "waits.h"
 
+#include <errno.h>
 #include <pthread.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "asker.h"
 #include "fetch.h"
 #include "transport.h"
 
@@ -170,11 +172,24 @@ static void let_go(struct waits *waits, struct job *job)
 		fuse_reply_err(request, EINTR);
 }
 
+/* Of a request that comes by a ring, Linux (6.18) tells no more that its asker gives up once he did
+ * so before it was taken from there. Those who waited for another's request, and were sent a signal
+ * meanwhile, all do. */
+static bool gave_up_before(fuse_req_t request)
+{
+	return transport_is_ring() && asker_is_called(fuse_req_ctx(request)->pid);
+}
+
 bool waits_add(struct waits *waits, const struct waiting *waiting, waiting_fn run)
 {
-	struct job *job = calloc(1, sizeof(*job));
+	struct job *job;
 	bool good;
 
+	if (gave_up_before(waiting->request)) {
+		fuse_reply_err(waiting->request, EINTR);
+		return true;
+	}
+	job = calloc(1, sizeof(*job));
 	if (!job)
 		return false;
 	job->waits = waits;

@@ -17,12 +17,13 @@ struct waiting {
 	fuse_req_t request;
 	struct core *core;
 	fuse_ino_t id;
-	size_t size; /* read */
+	size_t size; /* read and list */
 	off_t offset;
+	bool plus;        /* list */
 	const char *name; /* lookup; copied */
 };
 
-/* Answers by waits_reply() alone. */
+/* Answers when waits_take() says so. */
 typedef void (*waiting_fn)(struct waits *waits, const struct waiting *waiting);
 
 struct waits *waits_new(void); /* NULL: no memory */

@@ -11,9 +11,22 @@
 /* True when the layer has a table that can be had by itself. */
 bool lazy_can(const struct descriptor *layer);
 
+/* The tables of those layers that are wanted, on their way, the first ones first. All but ret is
+ * borrowed until the end, which waits for those that are on their way. */
+struct lazy_tables;
+int lazy_tables_begin(struct remote *remote, const struct descriptor *layers, const bool *wanted,
+		      size_t count, struct lazy_tables **ret, struct msb_error *err);
+/* That of a wanted layer, once, and in their order: *ret is owned by the caller. *ret_offset: where
+ * it begins in the layer, behind all files. -EOPNOTSUPP for a layer that does not say so. */
+int lazy_tables_take(struct lazy_tables *tables, size_t index, struct buffer *ret,
+		     uint64_t *ret_offset, struct msb_error *err);
+void lazy_tables_end(struct lazy_tables *tables);
+DEFINE_AUTO(struct lazy_tables, lazy_tables_end)
+
 struct lazy_input {
-	struct remote *remote; /* that has the layer */
-	const char *place;     /* "docker.io/library/node": where it can be had later */
+	struct lazy_tables *tables;
+	size_t index;      /* of the layer, in tables */
+	const char *place; /* "docker.io/library/node": where it can be had later */
 	const struct descriptor *layer;
 	struct msb_digest diff_id;
 	uint64_t limit; /* bytes it may unpack to */

@@ -172,8 +172,8 @@ static int try_place(struct pull *pull, const char *address, struct msb_error *e
 
 	remote_close(pull->remote);
 	pull->remote = NULL;
-	r = remote_open(pull->http, &pull->settings, pull->place.domain, pull->place.repository,
-			address, &pull->remote, err);
+	r = remote_new(pull->http, &pull->settings, pull->place.domain, pull->place.repository,
+		       address, &pull->remote, err);
 	return r < 0 ? r : get_image_manifest(pull, err);
 }
 
@@ -243,9 +243,23 @@ static int decode_config(struct pull *pull, struct msb_error *err)
 
 /* --- The layers --- */
 
+/* What of the layers is on its way. */
+struct coming {
+	bool *whole, *left; /* one a layer: fetched, or only its table; owned */
+	struct lazy_tables *tables;
+	struct fetches *fetches;
+};
+
+static void coming_done(struct coming *coming)
+{
+	fetches_end(coming->fetches);
+	lazy_tables_end(coming->tables);
+	free(coming->whole);
+	free(coming->left);
+}
+
 /* One layer, from the store as a blob that another image brought, or as it comes. */
-static int take_layer(struct pull *pull, struct fetches *fetches, const bool *wanted, size_t index,
-		      struct msb_error *err)
+static int take_layer(struct pull *pull, struct coming *coming, size_t index, struct msb_error *err)
 {
 	const struct descriptor *layer = &pull->manifest.layers[index];
 	struct layer_input input = {
@@ -257,9 +271,9 @@ static int take_layer(struct pull *pull, struct fetches *fetches, const bool *wa
 	struct blob_source blob;
 	int r;
 
-	if (wanted[index]) {
-		input.source = fetches_source(fetches, index);
-		input.file = fetches_file(fetches, index);
+	if (coming->whole[index]) {
+		input.source = fetches_source(coming->fetches, index);
+		input.file = fetches_file(coming->fetches, index);
 	} else {
 		r = blob_source_init(&blob, pull->store, &layer->digest, err);
 		if (r < 0)
@@ -270,7 +284,7 @@ static int take_layer(struct pull *pull, struct fetches *fetches, const bool *wa
 		input.source = blob_source(&blob);
 	}
 	r = incoming_load_layer(&pull->incoming, index, &input, err);
-	return fetches_blame(fetches, r, err);
+	return fetches_blame(coming->fetches, r, err);
 }
 
 static bool may_stay(const struct pull *pull, const struct descriptor *layer)
@@ -280,12 +294,14 @@ static bool may_stay(const struct pull *pull, const struct descriptor *layer)
 }
 
 /* A layer that stays where it is: 1. 0: it has to be fetched. -EOPNOTSUPP: so have all. */
-static int leave_layer(struct pull *pull, size_t index, struct msb_error *err)
+static int leave_layer(struct pull *pull, struct coming *coming, size_t index,
+		       struct msb_error *err)
 {
 	const struct incoming *incoming = &pull->incoming;
 	autofree char *place = buffer_format("%s/%s", pull->place.domain, pull->place.repository);
 	const struct lazy_input input = {
-		.remote = pull->remote,
+		.tables = coming->tables,
+		.index = index,
 		.place = place,
 		.layer = &pull->manifest.layers[index],
 		.diff_id = incoming->image.diff_ids[index],
@@ -293,7 +309,7 @@ static int leave_layer(struct pull *pull, size_t index, struct msb_error *err)
 	};
 	int r;
 
-	if (!may_stay(pull, input.layer))
+	if (!coming->left[index])
 		return 0;
 	if (!place)
 		return msb_error_memory(err);
@@ -317,7 +333,7 @@ static bool is_same_blob(const struct layer_record *record, const struct descrip
 	return record->has_blob && msb_digest_equal(&record->blob, &layer->digest);
 }
 
-static int take_layers(struct pull *pull, struct fetches *fetches, const bool *wanted, size_t first,
+static int take_layers(struct pull *pull, struct coming *coming, size_t first,
 		       struct msb_error *err)
 {
 	struct incoming *incoming = &pull->incoming;
@@ -331,14 +347,14 @@ static int take_layers(struct pull *pull, struct fetches *fetches, const bool *w
 
 		r = incoming_find_layer(incoming, i, table_of(pull, i), err);
 		if (r == -ENOENT) {
-			r = leave_layer(pull, i, err);
+			r = leave_layer(pull, coming, i, err);
 			pull->result->left += r == 1;
 			pull->result->fetched += r == 0;
 			if (r == 0)
-				r = take_layer(pull, fetches, wanted, i, err);
+				r = take_layer(pull, coming, i, err);
 			pull->result->changed = true;
 		}
-		fetches_release(fetches, i);
+		fetches_release(coming->fetches, i);
 		if (r >= 0)
 			teller_say(&pull->teller, MSB_TRANSFER_DONE, digest);
 		same = same && is_same_blob(&incoming->layers[i], &pull->manifest.layers[i]);
@@ -367,25 +383,44 @@ static int count_known(struct pull *pull, size_t *ret, struct msb_error *err)
 }
 
 /* A blob that occurs twice is fetched twice: empty layers do, and they are small. */
+static int begin_coming(struct pull *pull, size_t known, struct coming *ret, struct msb_error *err)
+{
+	const struct manifest *manifest = &pull->manifest;
+	size_t count = manifest->layer_count;
+	int r;
+
+	ret->whole = calloc(count + 1, sizeof(*ret->whole));
+	ret->left = calloc(count + 1, sizeof(*ret->left));
+	if (!ret->whole || !ret->left)
+		return msb_error_memory(err);
+	for (size_t i = known; i < count; i++) {
+		const struct descriptor *layer = &manifest->layers[i];
+
+		ret->left[i] = may_stay(pull, layer);
+		ret->whole[i] = !ret->left[i] &&
+				msb_store_has(pull->store, &layer->digest, NULL, NULL) != MSB_HERE;
+		teller_say(&pull->teller, MSB_TRANSFER_WAITING, &layer->digest);
+	}
+	r = lazy_tables_begin(pull->remote, manifest->layers, ret->left, count, &ret->tables, err);
+	return r < 0 ? r
+		     : fetches_begin(pull->writer, pull->remote, manifest->layers, ret->whole,
+				     count, &pull->teller, &ret->fetches, err);
+}
+
 static int try_layers(struct pull *pull, struct msb_error *err)
 {
-	AUTO(fetches_endp) struct fetches *fetches = NULL;
-	const struct manifest *manifest = &pull->manifest;
-	autofree bool *wanted = calloc(manifest->layer_count + 1, sizeof(*wanted));
+	AUTO(coming_done) struct coming coming = {0};
 	size_t known = 0;
-	int r = wanted ? count_known(pull, &known, err) : msb_error_memory(err);
+	int r = count_known(pull, &known, err);
 
-	if (r < 0)
-		return r;
-	for (size_t i = known; i < manifest->layer_count; i++) {
-		wanted[i] = msb_store_has(pull->store, &manifest->layers[i].digest, NULL, NULL) !=
-				    MSB_HERE &&
-			    !may_stay(pull, &manifest->layers[i]);
-		teller_say(&pull->teller, MSB_TRANSFER_WAITING, &manifest->layers[i].digest);
-	}
-	r = fetches_begin(pull->writer, pull->remote, manifest->layers, wanted,
-			  manifest->layer_count, &pull->teller, &fetches, err);
-	return r < 0 ? r : take_layers(pull, fetches, wanted, known, err);
+	if (r >= 0)
+		r = begin_coming(pull, known, &coming, err);
+	if (r >= 0)
+		r = take_layers(pull, &coming, known, err);
+	/* Nobody waits for tables that nobody wants. */
+	if (r < 0 && r != -EOPNOTSUPP)
+		http_stop(pull->http);
+	return r;
 }
 
 static int get_layers(struct pull *pull, struct msb_error *err)

@@ -258,8 +258,8 @@ static bool learn(struct remote *remote, const char *scope, const struct http_re
 	return news;
 }
 
-int remote_try(struct remote *remote, const struct remote_request *request,
-	       struct http_response *ret, struct msb_error *err)
+static int try_known(struct remote *remote, const struct remote_request *request,
+		     struct http_response *ret, struct msb_error *err)
 {
 	autofree char *made = request->url ? NULL
 					   : buffer_format("%s%s%s%s", remote->base,
@@ -302,22 +302,15 @@ int remote_try(struct remote *remote, const struct remote_request *request,
 	return r;
 }
 
-int remote_send(struct remote *remote, const struct remote_request *request,
-		struct http_response *ret, struct msb_error *err)
-{
-	struct retry retry = {0};
-	int r;
-
-	for (;;) {
-		r = remote_try(remote, request, ret, err);
-		if ((request->body && !request->rewind) || !remote_again(remote, &retry, r, ret))
-			return r;
-		if (request->body)
-			request->rewind(request->body->context);
-	}
-}
-
 /* --- Saying hello --- */
+
+static int set_base(struct remote *remote, const char *scheme, const char *place,
+		    struct msb_error *err)
+{
+	free(remote->base);
+	remote->base = buffer_format("%s://%s/v2/", scheme, place);
+	return remote->base ? 0 : msb_error_memory(err);
+}
 
 static int hello(struct remote *remote, const char *scheme, const char *place, int *ret_status,
 		 struct msb_error *err)
@@ -332,12 +325,10 @@ static int hello(struct remote *remote, const char *scheme, const char *place, i
 	};
 	autoresponse response = {0};
 	struct retry retry = {0};
-	int r;
+	int r = set_base(remote, scheme, place, err);
 
-	free(remote->base);
-	remote->base = buffer_format("%s://%s/v2/", scheme, place);
-	if (!remote->base)
-		return msb_error_memory(err);
+	if (r < 0)
+		return r;
 	do {
 		struct http_request once = request;
 
@@ -384,45 +375,102 @@ static bool is_misunderstanding(int r, int status)
 		       : status == 400 || status == 426;
 }
 
-/* scheme: NULL where all may be tried. */
-static int contact(struct remote *remote, const char *scheme, const char *host,
-		   struct msb_error *err)
+/* Something else than a registry may say 404 to anything. */
+static bool is_of_registry(const struct http_response *response)
 {
-	const char *schemes[2] = {scheme, NULL};
-	struct msb_error first = {0};
-	int r, status = 0;
+	json_auto_t *json =
+		json_loadb((const char *)response->body.bytes, response->body.size, 0, NULL);
 
-	remote->direct = host_is_loopback(host);
-	remote->unverified = registries_is_insecure(remote->settings, host);
-	remote->ca = registries_ca(remote->settings, host);
-	if (!scheme)
+	return json_is_array(json_object_get(json, "errors"));
+}
+
+/* A request in place of hello. What only another scheme may change is an error. */
+static int greet(struct remote *remote, const char *scheme, const char *host,
+		 const struct remote_request *request, struct http_response *ret, int *ret_status,
+		 struct msb_error *err)
+{
+	int status, r = set_base(remote, scheme, host, err);
+
+	if (r >= 0)
+		r = try_known(remote, request, ret, err);
+	*ret_status = ret->status;
+	if (r >= 0 && (ret->status == 400 || ret->status == 426))
+		r = remote_refused(remote, ret, "hello", err);
+	else if (r >= 0 && ret->status == 404 && !is_of_registry(ret))
+		r = hello(remote, scheme, host, &status, err);
+	return r;
+}
+
+static int say_first(struct remote *remote, const char *scheme, const char *host,
+		     const struct remote_request *request, struct http_response *ret,
+		     int *ret_status, struct msb_error *err)
+{
+	*ret_status = 0;
+	return request ? greet(remote, scheme, host, request, ret, ret_status, err)
+		       : hello(remote, scheme, host, ret_status, err);
+}
+
+/* By the scheme that was given, or by any that may be tried. request: NULL for a hello. */
+static int contact(struct remote *remote, const struct remote_request *request,
+		   struct http_response *ret, struct msb_error *err)
+{
+	const char *schemes[2] = {remote->scheme, NULL}, *host = remote_host_of(remote->domain);
+	struct msb_error first = {0};
+	int r, status;
+
+	if (!remote->scheme)
 		choose_schemes(remote, host, schemes);
-	r = hello(remote, schemes[0], host, &status, &first);
+	r = say_first(remote, schemes[0], host, request, ret, &status, &first);
 	if (schemes[1] && is_misunderstanding(r, status)) {
 		struct msb_error second = {0};
 
-		status = 0;
-		r = hello(remote, schemes[1], host, &status, &second);
+		r = say_first(remote, schemes[1], host, request, ret, &status, &second);
 		/* Where neither answers, the first says it in simpler words. */
 		if (r < 0 && r != -EPROTO)
 			first = second;
 		else if (r < 0)
 			r = first.code;
 	}
+	remote->greeted = r >= 0;
 	if (r < 0 && err)
 		*err = first;
 	return r;
 }
 
+int remote_try(struct remote *remote, const struct remote_request *request,
+	       struct http_response *ret, struct msb_error *err)
+{
+	return remote->greeted ? try_known(remote, request, ret, err)
+			       : contact(remote, request, ret, err);
+}
+
+int remote_send(struct remote *remote, const struct remote_request *request,
+		struct http_response *ret, struct msb_error *err)
+{
+	struct retry retry = {0};
+	int r;
+
+	for (;;) {
+		r = remote_try(remote, request, ret, err);
+		if ((!remote->greeted && r != -ECONNRESET) || (request->body && !request->rewind) ||
+		    !remote_again(remote, &retry, r, ret))
+			return r;
+		if (request->body)
+			request->rewind(request->body->context);
+	}
+}
+
+/* --- Remotes --- */
+
 /* A mirror keeps a repository below its prefix. */
 static int take_address(struct remote *remote, const char *address, const char *repository,
-			char **ret_scheme, struct msb_error *err)
+			struct msb_error *err)
 {
 	const char *place = strstr(address, "://"), *prefix;
 	size_t length;
 
 	if (place)
-		*ret_scheme = strndup(address, (size_t)(place - address));
+		remote->scheme = strndup(address, (size_t)(place - address));
 	place = place ? place + 3 : address;
 	prefix = place + strcspn(place, "/");
 	length = strlen(prefix);
@@ -432,7 +480,7 @@ static int take_address(struct remote *remote, const char *address, const char *
 	remote->repository =
 		length > 0 ? buffer_format("%.*s/%s", (int)length - 1, prefix + 1, repository)
 			   : strdup(repository);
-	if (!remote->domain || !remote->repository || (place != address && !*ret_scheme))
+	if (!remote->domain || !remote->repository || (place != address && !remote->scheme))
 		return msb_error_memory(err);
 	return 0;
 }
@@ -448,12 +496,12 @@ static void init_lock(struct remote *remote)
 	pthread_mutexattr_destroy(&attributes);
 }
 
-int remote_open(struct http *http, const struct registries *settings, const char *domain,
-		const char *repository, const char *address, struct remote **ret,
-		struct msb_error *err)
+int remote_new(struct http *http, const struct registries *settings, const char *domain,
+	       const char *repository, const char *address, struct remote **ret,
+	       struct msb_error *err)
 {
 	AUTO(remote_closep) struct remote *remote = calloc(1, sizeof(*remote));
-	autofree char *scheme = NULL;
+	const char *host;
 	int r;
 
 	if (!remote)
@@ -461,15 +509,31 @@ int remote_open(struct http *http, const struct registries *settings, const char
 	init_lock(remote);
 	remote->http = http;
 	remote->settings = settings;
-	r = take_address(remote, address ? address : domain, repository, &scheme, err);
+	r = take_address(remote, address ? address : domain, repository, err);
 	if (r >= 0 && *repository)
 		r = credentials_find(remote->domain, repository, &remote->credentials, err);
-	if (r >= 0)
-		r = contact(remote, scheme, remote_host_of(remote->domain), err);
 	if (r < 0)
 		return r;
+	host = remote_host_of(remote->domain);
+	remote->direct = host_is_loopback(host);
+	remote->unverified = registries_is_insecure(settings, host);
+	remote->ca = registries_ca(settings, host);
 	*ret = steal(&remote);
 	return 0;
+}
+
+int remote_open(struct http *http, const struct registries *settings, const char *domain,
+		const char *repository, const char *address, struct remote **ret,
+		struct msb_error *err)
+{
+	AUTO(remote_closep) struct remote *remote = NULL;
+	int r = remote_new(http, settings, domain, repository, address, &remote, err);
+
+	if (r >= 0)
+		r = contact(remote, NULL, NULL, err);
+	if (r >= 0)
+		*ret = steal(&remote);
+	return r;
 }
 
 void remote_close(struct remote *remote)
@@ -479,6 +543,7 @@ void remote_close(struct remote *remote)
 	free(remote->domain);
 	free(remote->repository);
 	free(remote->base);
+	free(remote->scheme);
 	free(remote->ca);
 	credentials_done(&remote->credentials);
 	challenge_done(&remote->challenge);

@@ -28,8 +28,10 @@ struct remote {
 	char *domain;     /* as references name it: "docker.io"; owned, as all texts */
 	char *repository; /* "library/node" */
 	char *base;       /* "https://registry-1.docker.io/v2/" */
+	char *scheme;     /* that an address has; NULL: none */
 	char *ca;
 	bool unverified, direct;
+	bool greeted; /* it has answered: base is right */
 	struct credentials credentials;
 
 	pthread_mutex_t lock;
@@ -43,6 +45,11 @@ struct remote {
 int remote_open(struct http *http, const struct registries *settings, const char *domain,
 		const char *repository, const char *address, struct remote **ret,
 		struct msb_error *err);
+/* The same without saying hello: the first request, which has no body and is nobody else's, does
+ * that. Whoever does not answer it is not asked again. */
+int remote_new(struct http *http, const struct registries *settings, const char *domain,
+	       const char *repository, const char *address, struct remote **ret,
+	       struct msb_error *err);
 void remote_close(struct remote *remote);
 DEFINE_AUTO(struct remote, remote_close)
 

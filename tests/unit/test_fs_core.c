@@ -16,6 +16,7 @@
 #include <msb/cleanup.h>
 #include <msb/records.h>
 
+#include "autopull.h"
 #include "core.h"
 #include "inode.h"
 #include "io.h"
@@ -504,6 +505,26 @@ TEST(images_are_named_as_users_write_them)
 	}
 }
 
+TEST(names_that_no_image_can_have_are_never_asked_for)
+{
+	static const struct {
+		const char *path;
+		enum autopull_kind kind;
+	} cases[] = {
+		{"docker.io", AUTOPULL_DIRECTORY},  {"docker.io/library", AUTOPULL_DIRECTORY},
+		{"library", AUTOPULL_DIRECTORY},    {"127.0.0.1:5000", AUTOPULL_DIRECTORY},
+		{"node", AUTOPULL_EITHER},          {"docker.io/library/node", AUTOPULL_EITHER},
+		{"quay.io/org", AUTOPULL_EITHER},   {"quay.io/org/app:1.2", AUTOPULL_IMAGE},
+		{"node:20", AUTOPULL_IMAGE},        {".git", AUTOPULL_NOTHING},
+		{"quay.io/.git", AUTOPULL_NOTHING}, {"Makefile", AUTOPULL_NOTHING},
+		{"node:.hidden", AUTOPULL_NOTHING},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+		assert_int_equal(autopull_kind_of(cases[i].path), cases[i].kind);
+}
+
 #define WITH_STORE(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
 
 int main(void)
@@ -524,6 +545,7 @@ int main(void)
 		WITH_STORE(a_generated_file_is_as_long_as_it_says),
 		cmocka_unit_test(numbers_pack_names_and_refuse_what_does_not_fit),
 		cmocka_unit_test(images_are_named_as_users_write_them),
+		cmocka_unit_test(names_that_no_image_can_have_are_never_asked_for),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);
