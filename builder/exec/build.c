@@ -37,6 +37,13 @@ static int base_config(void *context, const char *reference, const char *platfor
 	return config_copy(&image->image.config, ret) < 0 ? msb_error_memory(err) : 0;
 }
 
+static int check_image(const char *reference, struct msb_error *err)
+{
+	autofree char *name = NULL;
+
+	return reference_normalize(reference, &name, err);
+}
+
 static int find_named(void *context, const char *name, struct source *ret, struct msb_error *err)
 {
 	const struct build *build = context;
@@ -100,6 +107,7 @@ int build_plan(struct build *build, struct msb_error *err)
 		.platform = build->platform,
 		.build_platform = build->own_platform,
 		.image_config = base_config,
+		.check_image = build->only_looks ? NULL : check_image,
 		.named = find_named,
 		.context = build,
 	};

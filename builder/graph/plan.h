@@ -150,6 +150,9 @@ struct plan_inputs {
 	 * Fills ret, which the caller releases. NULL: every base image is bare. */
 	int (*image_config)(void *context, const char *reference, const char *platform,
 			    struct config *ret, struct msb_error *err);
+	/* -EINVAL and why where `reference` is no image's name; asked of every stage's base. NULL:
+	 * all are. */
+	int (*check_image)(const char *reference, struct msb_error *err);
 	/* What --build-context says of a name, before stages and images are asked: 1 and *ret, an
 	 * image or SOURCE_NAMED; 0 for nothing. NULL: there are none. */
 	int (*named)(void *context, const char *name, struct source *ret, struct msb_error *err);

@@ -123,9 +123,24 @@ int stage_reference(struct planner *planner, struct plan_stage *stage, const cha
 	return r < 0 ? r : set_source(ret, SOURCE_STAGE, found, NULL, err);
 }
 
+/* Says of a name that is none by which variables it became one. */
+static int check_image(const struct planner *planner, const char *text, const char *base,
+		       struct msb_error *err)
+{
+	struct msb_error said = {0};
+	int r = planner->inputs->check_image ? planner->inputs->check_image(base, &said) : 0;
+
+	if (r < 0 && strchr(text, '$'))
+		return msb_error_say(err, -r,
+				     "%s; it comes of '%s': give its variables values before the "
+				     "first FROM, or --build-arg",
+				     said.text, text);
+	return r < 0 ? msb_error_say(err, -r, "%s", said.text) : 0;
+}
+
 /* FROM's image: earlier stages only, and an image where there is none. */
-static int find_base(struct planner *planner, struct plan_stage *stage, const char *base,
-		     struct msb_error *err)
+static int find_base(struct planner *planner, struct plan_stage *stage, const char *text,
+		     const char *base, struct msb_error *err)
 {
 	size_t found;
 	int r;
@@ -143,7 +158,8 @@ static int find_base(struct planner *planner, struct plan_stage *stage, const ch
 	r = find_named(planner, base, &stage->base, err);
 	if (r != 0)
 		return r < 0 ? r : 0;
-	return set_source(&stage->base, SOURCE_IMAGE, 0, base, err);
+	r = check_image(planner, text, base, err);
+	return r < 0 ? r : set_source(&stage->base, SOURCE_IMAGE, 0, base, err);
 }
 
 static int read_platform(struct planner *planner, struct plan_stage *stage,
@@ -190,7 +206,7 @@ static int read_from(struct planner *planner, struct plan_stage *stage,
 			"image name '%s' comes out blank; give its variable a value before "
 			"the first FROM, or --build-arg",
 			from->args.items[0]);
-	r = find_base(planner, stage, base, err);
+	r = find_base(planner, stage, from->args.items[0], base, err);
 	return r < 0 ? r : read_platform(planner, stage, from, err);
 }
 

@@ -9,6 +9,7 @@
 
 #include "build_call.h"
 #include "command.h"
+#include "docker_words.h"
 #include "progress.h"
 #include "report.h"
 #include "supervise.h"
@@ -43,8 +44,9 @@ enum {
 	KEY_CACHE_FROM,
 	KEY_CACHE_TO,
 	KEY_PUSH,
+	KEY_FORMAT,
+	KEY_TLS_VERIFY,
 	KEY_ACCEPTED, /* tunes, or has no meaning here */
-	KEY_REFUSED,  /* without it the result would be another: this and all that follow */
 };
 
 #define ACCEPTED(name, key, arg)                                                                   \
@@ -54,10 +56,6 @@ enum {
 #define SWITCH(name)                                                                               \
 	{                                                                                          \
 		name, KEY_ACCEPTED, "BOOL", OPTION_HIDDEN | OPTION_ARG_OPTIONAL, NULL              \
-	}
-#define REFUSED(name, key)                                                                         \
-	{                                                                                          \
-		name, key, "VALUE", OPTION_HIDDEN, NULL                                            \
 	}
 
 static const struct argp_option build_options[] = {
@@ -142,19 +140,21 @@ static const struct argp_option build_options[] = {
 	ACCEPTED("attest", KEY_ACCEPTED, "VALUE"),
 	ACCEPTED("builder", KEY_ACCEPTED, "VALUE"),
 
-	REFUSED("policy", KEY_REFUSED),
-	REFUSED("device", KEY_REFUSED + 1),
+	/* Of podman and buildah. */
+	SWITCH("layers"),
+	SWITCH("identity-label"),
+	SWITCH("skip-unused-stages"),
+	SWITCH("rewrite-timestamp"),
+	SWITCH("disable-compression"),
+	SWITCH("no-hostname"),
+	SWITCH("no-hosts"),
+	ACCEPTED("retry", KEY_ACCEPTED, "VALUE"),
+	ACCEPTED("retry-delay", KEY_ACCEPTED, "VALUE"),
+	ACCEPTED("format", KEY_FORMAT, "VALUE"),
+	ACCEPTED("source-date-epoch", KEY_TIMESTAMP, "SECONDS"),
+	{"tls-verify", KEY_TLS_VERIFY, "BOOL", OPTION_HIDDEN | OPTION_ARG_OPTIONAL, NULL},
 	{0},
 };
-
-static const char *option_name(int key)
-{
-	const struct argp_option *option = build_options;
-
-	while (option->name && option->key != key)
-		option++;
-	return option->name ? option->name : "?";
-}
 
 struct build {
 	struct msb_build_options options;
@@ -236,13 +236,29 @@ static error_t add_each(struct words *words, char *list)
 	return 0;
 }
 
-static error_t refuse(int key, const char *arg, struct argp_state *state)
+/* As docker has it, or podman's word for it. */
+static bool parse_pull(const char *when, struct argp_state *state)
 {
-	/* Switched off, nothing is missed. */
-	if (arg && strcmp(arg, "false") == 0)
-		return 0;
-	argp_error(state, "--%s is not supported yet", option_name(key));
-	return 0;
+	if (when && (strcmp(when, "always") == 0 || strcmp(when, "newer") == 0))
+		return true;
+	if (when && (strcmp(when, "missing") == 0 || strcmp(when, "ifnotpresent") == 0))
+		return false;
+	if (when && strcmp(when, "never") == 0)
+		argp_error(state, "--pull=never: %s", docker_words_option("pull-never"));
+	return option_bool(state, "pull", when);
+}
+
+/* An image here is what both formats can say. */
+static void check_format(const char *format, struct argp_state *state)
+{
+	if (strcmp(format, "oci") != 0 && strcmp(format, "docker") != 0)
+		argp_error(state, "--format is oci or docker, not '%s'", format);
+}
+
+static void check_tls(const char *verify, struct argp_state *state)
+{
+	if (!option_bool(state, "tls-verify", verify))
+		argp_error(state, "--tls-verify=false: %s", docker_words_option("tls-verify"));
 }
 
 /* The options that go straight to the builder. */
@@ -262,7 +278,7 @@ static error_t parse_wish(int key, char *arg, struct argp_state *state)
 		options->explain = true;
 		return 0;
 	case KEY_PULL:
-		options->pull = option_bool(state, "pull", arg);
+		options->pull = parse_pull(arg, state);
 		return 0;
 	case KEY_NETWORK:
 		if (strcmp(arg, "default") != 0 && strcmp(arg, "host") != 0 &&
@@ -366,6 +382,12 @@ static error_t parse_build(int key, char *arg, struct argp_state *state)
 	case KEY_METADATA_FILE:
 		build->report.metadata_file = arg;
 		return 0;
+	case KEY_FORMAT:
+		check_format(arg, state);
+		return 0;
+	case KEY_TLS_VERIFY:
+		check_tls(arg, state);
+		return 0;
 	case KEY_ACCEPTED:
 	case 'D':
 	case 'm':
@@ -378,9 +400,6 @@ static error_t parse_build(int key, char *arg, struct argp_state *state)
 		check_context(&build->operands, state);
 		return 0;
 	default:
-		/* argp's own keys are larger. */
-		if (key >= KEY_REFUSED && key < 0x1000)
-			return refuse(key, arg, state);
 		return parse_list(key, arg, state);
 	}
 }
@@ -422,8 +441,9 @@ int run_build(struct session *session, int argc, char **argv)
 		build_options, parse_build, "PATH|URL|-",
 		"Build an image from the Dockerfile and the files in directory PATH, in the "
 		"repository at URL, or in the tar on standard input."
-		"\vOptions of docker build that only tune it, such as --rm or --memory, "
-		"are accepted; those whose absence would change the image are refused."};
+		"\vOptions of docker build, podman build and buildah that only tune it, such as "
+		"--rm, --memory or --layers, are accepted; those whose absence would change the "
+		"image are refused."};
 	struct build wanted = {0};
 	struct order order = {session, &wanted};
 	int status = command_parse(session, &argp, argc, argv, &wanted);

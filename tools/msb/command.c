@@ -11,6 +11,7 @@
 
 #include <msb/store.h>
 
+#include "option_check.h"
 #include "text.h"
 
 int words_add(struct words *words, const char *word)
@@ -68,10 +69,12 @@ int command_parse(struct session *session, const struct argp *argp, int argc, ch
 	};
 	const struct argp_child children[] = {{argp, 0, NULL, 0}, {0}};
 	const struct argp whole = {shared, parse_shared, NULL, NULL, children};
+	const struct argp_option *const tables[] = {shared, argp->options, NULL};
 	struct parsing parsing = {session, input};
 	error_t r;
 
 	argp_err_exit_status = STATUS_USAGE;
+	option_check(tables, argc, argv);
 	r = argp_parse(&whole, argc, argv, 0, NULL, &parsing);
 	if (r)
 		return fail_say("%s", strerror(r));

@@ -33,8 +33,7 @@ const struct command *help_find(const char *word)
 	return NULL;
 }
 
-/* Insertions, removals, replacements and swaps of neighbours that make b of a. */
-static size_t distance(const char *a, const char *b)
+size_t help_distance(const char *a, const char *b)
 {
 	size_t rows[3][WORD_MAX + 1];
 	size_t a_length = strlen(a), b_length = strlen(b);
@@ -75,7 +74,7 @@ const char *help_nearest(const char *word)
 		const char *names[] = {c->name, c->short_name};
 
 		for (size_t i = 0; i < 2; i++) {
-			size_t d = names[i] ? distance(word, names[i]) : WORD_MAX;
+			size_t d = names[i] ? help_distance(word, names[i]) : WORD_MAX;
 
 			if (d <= limit) {
 				nearest = names[i];

@@ -12,6 +12,9 @@ const struct command *help_find(const char *word);
 /* The name or short name nearest to word; NULL when none is near. */
 const char *help_nearest(const char *word);
 
+/* Insertions, removals, replacements and swaps of neighbours that make b of a. */
+size_t help_distance(const char *a, const char *b);
+
 /* The word in front of a command's name, "image" of "image ls", where there are such commands; NULL
  * for other words. */
 const char *help_family_of(const char *word);

@@ -10,7 +10,7 @@
 #include "help.h"
 
 const struct command commands[] = {
-	{"image build", "build", NULL, "Building", "Build an image from a Dockerfile", run_build},
+	{"image build", "build", "bud", "Building", "Build an image from a Dockerfile", run_build},
 	{"builds", NULL, NULL, "Building", "List builds", run_builds},
 	{"stages", NULL, NULL, "Building", "List the stages of a build", run_stages},
 	{"log", NULL, NULL, "Building", "Show what a step, a stage or a build printed", run_log},
@@ -87,6 +87,18 @@ static int run_named(struct session *session, const char *word, int argc, char *
 	return command->run(session, argc, argv);
 }
 
+/* Two of docker's words that one of ours does the work of, "buildx bake": says so. */
+static bool is_pair_of_dockers(const char *first, const char *second)
+{
+	char words[128];
+
+	snprintf(words, sizeof(words), "%s %s", first, second);
+	if (help_family_of(first) || !docker_words_instead(words))
+		return false;
+	wrong_command(words, NULL);
+	return true;
+}
+
 /* "image ls": the word behind `image` belongs to the command's name. */
 static int run_family(struct session *session, const char *family, int argc, char **argv)
 {
@@ -152,13 +164,14 @@ int main(int argc, char **argv)
 	setlocale(LC_CTYPE, "");
 	signal(SIGPIPE, SIG_DFL);
 	status = global_options(&session, argc, argv, &next);
-	if (status < 0 && next + 1 < argc && docker_words_skip(argv[next]) &&
-	    help_find(argv[next + 1]))
+	if (status < 0 && next + 1 < argc && docker_words_skip(argv[next], argv[next + 1]))
 		next++;
 	if (status >= 0) {
 		/* Said already. */
 	} else if (next >= argc) {
 		help_all(stderr);
+		status = STATUS_USAGE;
+	} else if (next + 1 < argc && is_pair_of_dockers(argv[next], argv[next + 1])) {
 		status = STATUS_USAGE;
 	} else if (help_family_of(argv[next]) && !strchr(argv[next], ' ')) {
 		status = run_family(&session, help_family_of(argv[next]), argc - next, argv + next);

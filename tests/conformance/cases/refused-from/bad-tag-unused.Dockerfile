@@ -1,0 +1,5 @@
+ARG VERSION
+FROM golang:$VERSION AS unused
+RUN make
+FROM base
+COPY a.txt /
