@@ -135,7 +135,9 @@ static int check_image(const struct planner *planner, const char *text, const ch
 				     "%s; it comes of '%s': give its variables values before the "
 				     "first FROM, or --build-arg",
 				     said.text, text);
-	return r < 0 ? msb_error_say(err, -r, "%s", said.text) : 0;
+	if (r < 0 && err)
+		*err = said;
+	return r;
 }
 
 /* FROM's image: earlier stages only, and an image where there is none. */

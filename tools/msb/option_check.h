@@ -1,5 +1,5 @@
-/* The words of a command held against its options before argp sees them: argp would only say that it
- * does not know one. */
+/* The words of a command held against its options before argp sees them: argp would only say that
+ * it does not know one. */
 #ifndef OPTION_CHECK_H
 #define OPTION_CHECK_H
 
