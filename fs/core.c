@@ -64,6 +64,11 @@ int core_open(const char *store, const struct core_options *options, struct core
 	return 0;
 }
 
+void core_set_before_wait(struct core *core, void (*before_wait)(void *context), void *context)
+{
+	msb_store_set_before_wait(core->store, before_wait, context);
+}
+
 void core_stop_fetching(struct core *core)
 {
 	fetch_stop(core->fetch);

@@ -51,6 +51,8 @@ int core_open(const char *store, const struct core_options *options, struct core
 void core_stop_fetching(struct core *core);
 void core_close(struct core *core);
 DEFINE_AUTO(struct core, core_close)
+/* As msb_store_set_before_wait(). */
+void core_set_before_wait(struct core *core, void (*before_wait)(void *context), void *context);
 
 /* -ENOENT: no such name. *ret_lasts then says whether it will never appear (NULL: never mind). */
 int core_lookup(struct core *core, uint64_t parent, const char *name, struct core_node *ret,
