@@ -83,6 +83,10 @@ ssize_t core_read(struct core *core, uint64_t id, void *bytes, size_t size, uint
  * a hard link; -ENOENT: behind the last entry. */
 ssize_t core_read_at(struct core *core, const struct core_place *place, void *bytes, size_t size,
 		     uint64_t *ret_id);
+/* How many files that core_read_at() would read, were they small enough, a directory has from one
+ * index up to another; at most max, and max for what cannot be told soon. */
+unsigned core_count_files(struct core *core, uint64_t directory, uint64_t from, uint64_t to,
+			  unsigned max);
 /* whence is SEEK_DATA or SEEK_HOLE. -ENXIO at or behind the end. */
 int core_seek(struct core *core, uint64_t id, uint64_t offset, int whence, uint64_t *ret);
 
