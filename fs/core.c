@@ -64,6 +64,11 @@ int core_open(const char *store, const struct core_options *options, struct core
 	return 0;
 }
 
+void core_set_before_wait(struct core *core, void (*before_wait)(void *context), void *context)
+{
+	msb_store_set_before_wait(core->store, before_wait, context);
+}
+
 void core_stop_fetching(struct core *core)
 {
 	fetch_stop(core->fetch);
@@ -211,6 +216,12 @@ ssize_t core_read(struct core *core, uint64_t id, void *bytes, size_t size, uint
 	return node_read(&node, bytes, size, offset);
 }
 
+/* A file that is not empty and has one name. */
+static bool has_own_content(const struct msb_entry *entry)
+{
+	return entry->type == MSB_FILE && !entry->link && entry->size > 0;
+}
+
 ssize_t core_read_at(struct core *core, const struct core_place *place, void *bytes, size_t size,
 		     uint64_t *ret_id)
 {
@@ -225,14 +236,35 @@ ssize_t core_read_at(struct core *core, const struct core_place *place, void *by
 		r = node_child(&directory, place->index, &node);
 	if (r < 0)
 		return r;
-	if (node.entry.type != MSB_FILE || node.entry.link || node.entry.size == 0 ||
-	    node.entry.size > size)
+	if (!has_own_content(&node.entry) || node.entry.size > size)
 		return -ENODATA;
 	r = node_answer(&node, &answer);
 	if (r < 0)
 		return r;
 	*ret_id = answer.id;
 	return node_read(&node, bytes, size, 0);
+}
+
+/* Entries looked at to count files. */
+#define COUNT_MAX 256
+
+unsigned core_count_files(struct core *core, uint64_t directory, uint64_t from, uint64_t to,
+			  unsigned max)
+{
+	autonode above = {0};
+	unsigned count = 0;
+	int r = inode_is_tree(directory) && from <= to && to - from <= COUNT_MAX ? 0 : -EINVAL;
+
+	if (r == 0)
+		r = node_get(core, directory, &above);
+	for (uint64_t i = from; i < to && count < max && r == 0; i++) {
+		autonode node = {0};
+
+		r = node_child(&above, i, &node);
+		if (r == 0)
+			count += has_own_content(&node.entry);
+	}
+	return r < 0 ? max : count;
 }
 
 int core_seek(struct core *core, uint64_t id, uint64_t offset, int whence, uint64_t *ret)

@@ -51,6 +51,8 @@ int core_open(const char *store, const struct core_options *options, struct core
 void core_stop_fetching(struct core *core);
 void core_close(struct core *core);
 DEFINE_AUTO(struct core, core_close)
+/* As msb_store_set_before_wait(). */
+void core_set_before_wait(struct core *core, void (*before_wait)(void *context), void *context);
 
 /* -ENOENT: no such name. *ret_lasts then says whether it will never appear (NULL: never mind). */
 int core_lookup(struct core *core, uint64_t parent, const char *name, struct core_node *ret,
@@ -81,6 +83,10 @@ ssize_t core_read(struct core *core, uint64_t id, void *bytes, size_t size, uint
  * a hard link; -ENOENT: behind the last entry. */
 ssize_t core_read_at(struct core *core, const struct core_place *place, void *bytes, size_t size,
 		     uint64_t *ret_id);
+/* How many files that core_read_at() would read, were they small enough, a directory has from one
+ * index up to another; at most max, and max for what cannot be told soon. */
+unsigned core_count_files(struct core *core, uint64_t directory, uint64_t from, uint64_t to,
+			  unsigned max);
 /* whence is SEEK_DATA or SEEK_HOLE. -ENXIO at or behind the end. */
 int core_seek(struct core *core, uint64_t id, uint64_t offset, int whence, uint64_t *ret);
 

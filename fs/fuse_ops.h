@@ -9,9 +9,9 @@
 
 struct fuse_ops_context {
 	struct core *core;
-	struct transport *transport; /* NULL: libfuse's own */
-	struct push *push;           /* NULL: nothing is pushed */
-	struct waits *waits;         /* for what has to be fetched first; NULL: nothing is */
+	struct transport *transport;
+	struct push *push;   /* NULL: nothing is pushed */
+	struct waits *waits; /* for what has to be fetched first; NULL: nothing is */
 	/* File handles are answered. Off: Linux 6.16 and newer give what came from a handle no
 	 * epoch, so an overlay above, which asks for copied-up files by handle, finds them stale.
 	 */

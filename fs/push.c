@@ -9,21 +9,22 @@
 /* Directories that are being read at the same time. */
 #define STREAMS 8
 /* Files of at most this size are pushed; for larger ones the kernel's own read-ahead is enough. */
-#define FILE_MAX (64 * 1024)
+#define FILE_MAX (128 * 1024)
 /* How many entries ahead: doubled each time the reader comes to the window's end. */
-#define WINDOW_FIRST 8
+#define WINDOW_FIRST 16
 #define WINDOW_MAX   64
 /* So many bytes at a time: the reader waits for them. */
 #define BYTES_MAX (512 * 1024)
 /* Who may not push itself waits at most so long for the thread that does. */
 #define PATIENCE_NS 2000000
-/* What lies between two files in order: entries that are no files or need no reading. */
+/* What lies between two files in order: so many files that are not read. Directories, links and the
+ * like don't count. */
 #define GAP 4
 /* So many reads in order start it. */
 #define HITS 3
 /* Once reads go in order, so many directories are pushed on being listed alone. Whoever only lists
  * (find after tar) stops it that soon, and whoever reads keeps it going. */
-#define CREDIT 8
+#define CREDIT 24
 
 struct stream {
 	uint64_t directory; /* its node; 0: unused */
@@ -68,14 +69,21 @@ static struct stream *stream_of(struct push *push, uint64_t directory)
 	return oldest;
 }
 
+static bool is_near(const struct push *push, const struct core_place *place, uint64_t from)
+{
+	return place->index <= from + GAP ||
+	       core_count_files(push->core, place->directory, from, place->index, GAP + 1) <= GAP;
+}
+
 /* True when the read goes on where the last one, or what was pushed since, ended. */
-static bool is_next(const struct stream *stream, const struct core_place *place)
+static bool is_next(const struct push *push, const struct stream *stream,
+		    const struct core_place *place)
 {
 	uint64_t expected = stream->end > stream->last ? stream->end : stream->last;
 
 	if (stream->last == UINT64_MAX)
-		return stream->end && place->index <= stream->end + GAP;
-	return place->index > stream->last && place->index <= expected + GAP;
+		return stream->end && is_near(push, place, stream->end);
+	return place->index > stream->last && is_near(push, place, expected);
 }
 
 static void see_read(struct push *push, const struct core_place *place)
@@ -83,10 +91,10 @@ static void see_read(struct push *push, const struct core_place *place)
 	struct stream *stream = stream_of(push, place->directory);
 
 	stream->used = ++push->clock;
-	if (is_next(stream, place)) {
+	if (is_next(push, stream, place)) {
 		stream->hits++;
 	} else {
-		stream->hits = place->index <= GAP && push->hot ? HITS : 1;
+		stream->hits = push->hot && is_near(push, place, 0) ? HITS : 1;
 		stream->window = WINDOW_FIRST;
 		stream->next = stream->end = 0;
 	}

@@ -239,6 +239,11 @@ static int new_session(struct server *server, struct msb_error *err)
 	return server->session ? 0 : fuse_failed(err, "mount options");
 }
 
+static void on_wait(void *transport)
+{
+	transport_leave(transport);
+}
+
 static int mount_it(struct server *server, struct msb_error *err)
 {
 	if (access("/dev/fuse", F_OK) < 0)
@@ -250,10 +255,11 @@ static int mount_it(struct server *server, struct msb_error *err)
 			return msb_error_set(err, errno, "open /dev/fuse");
 		return fuse_failed(err, "mount");
 	}
-	if (server->options->no_ring)
-		return 0;
-	server->context.transport = transport_new(server->session, WAKE);
-	return server->context.transport ? 0 : msb_error_memory(err);
+	server->context.transport = transport_new(server->session, !server->options->no_ring, WAKE);
+	if (!server->context.transport)
+		return msb_error_memory(err);
+	core_set_before_wait(server->core, on_wait, server->context.transport);
+	return 0;
 }
 
 static int run_loop(struct server *server, struct msb_error *err)

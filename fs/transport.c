@@ -14,6 +14,7 @@
 
 #include <msb/cleanup.h>
 
+#include "doorman.h"
 #include "fuse_ops.h"
 #include "transport.h"
 #include "uring.h"
@@ -83,6 +84,8 @@ struct queue {
 
 struct transport {
 	struct fuse_session *session;
+	struct doorman *doorman; /* owned */
+	bool rings;              /* wanted where they can be had */
 	int signal;
 	int fd;               /* /dev/fuse; the session's */
 	uint64_t init_unique; /* of an INIT that offers rings; 0: none */
@@ -476,9 +479,9 @@ static void see_request(struct transport *transport, const void *bytes, size_t s
 static ssize_t hook_read(int fd, void *bytes, size_t size, void *user_data)
 {
 	struct transport *transport = ((struct fuse_ops_context *)user_data)->transport;
-	ssize_t n = read(fd, bytes, size);
+	ssize_t n = doorman_read(transport->doorman, fd, bytes, size);
 
-	if (n > 0)
+	if (n > 0 && transport->rings)
 		see_request(transport, bytes, (size_t)n);
 	return n;
 }
@@ -523,7 +526,13 @@ static ssize_t hook_writev(int fd, struct iovec *iov, int count, void *user_data
 	return writev(fd, iov, count);
 }
 
-struct transport *transport_new(struct fuse_session *session, int signal)
+void transport_leave(struct transport *transport)
+{
+	if (!in_ring)
+		doorman_leave(transport->doorman);
+}
+
+struct transport *transport_new(struct fuse_session *session, bool rings, int signal)
 {
 	static const struct fuse_custom_io io = {.read = hook_read, .writev = hook_writev};
 	struct transport *transport = calloc(1, sizeof(*transport));
@@ -531,11 +540,13 @@ struct transport *transport_new(struct fuse_session *session, int signal)
 	if (!transport)
 		return NULL;
 	transport->session = session;
+	transport->rings = rings;
 	transport->signal = signal;
 	transport->fd = fuse_session_fd(session);
 	pthread_mutex_init(&transport->lock, NULL);
 	pthread_cond_init(&transport->changed, NULL);
-	if (fuse_session_custom_io(session, &io, transport->fd) == 0)
+	transport->doorman = doorman_new();
+	if (transport->doorman && fuse_session_custom_io(session, &io, transport->fd) == 0)
 		return transport;
 	transport_free(transport);
 	return NULL;
@@ -546,6 +557,7 @@ void transport_free(struct transport *transport)
 	if (!transport)
 		return;
 	end_queues(transport);
+	doorman_free(transport->doorman);
 	pthread_cond_destroy(&transport->changed);
 	pthread_mutex_destroy(&transport->lock);
 	free(transport);

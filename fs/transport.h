@@ -15,11 +15,14 @@ struct fuse_session;
 struct transport;
 
 /* For a session that has been mounted and whose user data is a struct fuse_ops_context, which gets
- * it. NULL: no memory. signal wakes a thread; its handler does nothing. */
-struct transport *transport_new(struct fuse_session *session, int signal);
+ * it. NULL: no memory. rings: where they can be had. signal wakes a thread; its handler does
+ * nothing. */
+struct transport *transport_new(struct fuse_session *session, bool rings, int signal);
 /* Ends its threads; the session must still be there, not yet unmounted. */
 void transport_free(struct transport *transport);
 
+/* The thread that calls is about to wait, or to be long: requests are not to wait for it. */
+void transport_leave(struct transport *transport);
 /* True in a thread that serves one core alone: while it waits, that core's requests wait. */
 bool transport_is_ring(void);
 /* Where a reply of this size can be written so that it need not be copied; NULL: nowhere. Not while

@@ -2,6 +2,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <sys/stat.h>
+#include <sys/uio.h>
 
 #include <msb/cleanup.h>
 
@@ -86,6 +87,25 @@ static void fetch_ahead(struct packs *packs, size_t slot, uint64_t offset)
 	posix_fadvise(packs->open[slot].fd, (off_t)from, AHEAD, POSIX_FADV_WILLNEED);
 }
 
+ssize_t packs_read_file(const struct packs *packs, int fd, void *bytes, size_t size,
+			uint64_t offset)
+{
+	struct iovec all = {bytes, size};
+	ssize_t n = 0, rest;
+
+	if (packs->before_wait) {
+		/* What the kernel has in memory; the rest is on its way when this returns. */
+		n = preadv2(fd, &all, 1, (off_t)offset, RWF_NOWAIT);
+		if (n == (ssize_t)size)
+			return n;
+		if (n < 0)
+			n = 0;
+		packs->before_wait(packs->before_wait_context);
+	}
+	rest = io_pread(fd, (uint8_t *)bytes + n, size - (size_t)n, offset + (size_t)n);
+	return rest < 0 ? rest : n + rest;
+}
+
 static ssize_t read_pack(struct packs *packs, int root, uint32_t id, void *bytes, size_t size,
 			 size_t more, uint64_t offset, bool ahead, struct msb_error *err)
 {
@@ -98,7 +118,7 @@ static ssize_t read_pack(struct packs *packs, int root, uint32_t id, void *bytes
 		r = fill_slot(packs, root, id, err);
 	if (r == 0 && ahead)
 		fetch_ahead(packs, slot, offset);
-	n = r < 0 ? r : io_pread(packs->open[slot].fd, bytes, size + more, offset);
+	n = r < 0 ? r : packs_read_file(packs, packs->open[slot].fd, bytes, size + more, offset);
 	pthread_rwlock_unlock(&packs->lock);
 	if (r < 0)
 		return r;

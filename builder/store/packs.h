@@ -33,6 +33,9 @@ const char *pack_name(uint32_t id, char name[PACK_NAME]);
 /* Descriptors of the packs read last. */
 #define PACKS_OPEN 128
 struct packs {
+	void (*before_wait)(
+		void *context); /* see msb_store_set_before_wait(); NULL: nobody minds */
+	void *before_wait_context;
 	pthread_rwlock_t lock; /* held for reading while a descriptor is in use */
 	struct {
 		uint32_t id; /* 0: none */
@@ -48,6 +51,9 @@ void packs_done(struct packs *packs);
  * message when there is no such pack: a collection took it away, or damage did. */
 int packs_read(struct packs *packs, int root, uint32_t id, void *bytes, size_t size,
 	       uint64_t offset, struct msb_error *err);
+/* As io_pread(), of any file: tells first when that means to wait for the disk. */
+ssize_t packs_read_file(const struct packs *packs, int fd, void *bytes, size_t size,
+			uint64_t offset);
 /* The sum in the record of the blob that begins at offset. */
 int packs_read_sum(struct packs *packs, int root, uint32_t id, uint64_t offset, uint32_t *ret,
 		   struct msb_error *err);

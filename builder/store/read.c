@@ -30,7 +30,7 @@ static int read_large(struct msb_store *store, const struct msb_digest *digest, 
 
 	if (fd < 0)
 		return fd;
-	n = io_pread(fd, bytes, size, offset);
+	n = packs_read_file(&store->packs, fd, bytes, size, offset);
 	if (n < 0)
 		return msb_error_set(err, (int)n, "read blob %s", msb_digest_format(digest, text));
 	if ((size_t)n < size)

@@ -248,6 +248,13 @@ void msb_store_set_fetcher(struct msb_store *store, msb_store_fetch_fn fetch,
 	store->fetch_context = context;
 }
 
+void msb_store_set_before_wait(struct msb_store *store, void (*before_wait)(void *context),
+			       void *context)
+{
+	store->packs.before_wait = before_wait;
+	store->packs.before_wait_context = context;
+}
+
 /* 1: it is here now. */
 static int fetch(struct msb_store *store, const struct msb_digest *digest, struct msb_location *ret,
 		 struct msb_error *err)

@@ -53,6 +53,11 @@ typedef int (*msb_store_fetch_fn)(void *context, const struct msb_digest *digest
 void msb_store_set_fetcher(struct msb_store *store, msb_store_fetch_fn fetch,
 			   void (*close)(void *context), void *context);
 
+/* Called by a thread that is about to wait for the disk; what it reads is on its way then. To be
+ * set before anybody reads. */
+void msb_store_set_before_wait(struct msb_store *store, void (*before_wait)(void *context),
+			       void *context);
+
 /* Asks for no bytes: MSB_HERE, MSB_REMOTE, MSB_ABSENT, or a negative code. *ret_size (NULL: never
  * mind) is set unless it is absent. */
 enum msb_presence { MSB_ABSENT = 0, MSB_REMOTE = 1, MSB_HERE = 2 };

@@ -9,6 +9,7 @@
 
 #include "disk_entry.h"
 #include "scan.h"
+#include "strlist.h"
 #include "tree_edit.h"
 
 #define XATTRS_MAX 64
@@ -86,26 +87,46 @@ static int scan_one(struct scan *scan, const char *path, const char *inside)
 	return r < 0 ? r : edit_put(scan->edit, inside, &entry, scan->err);
 }
 
-static int scan_below(struct scan *scan, const char *path, const char *inside)
+/* In order, as archives and what is captured from a command come. */
+static int read_names(const char *path, struct strlist *ret, struct msb_error *err)
 {
 	autoclosedir DIR *dir = opendir(path);
-	struct dirent *one;
-	char below[PATH_MAX], below_inside[PATH_MAX];
-	int r = 0;
+	const struct dirent *one;
 
 	if (!dir)
-		return msb_error_set(scan->err, errno, "open '%s'", path);
-	while (r == 0 && (one = readdir(dir))) {
-		if (strcmp(one->d_name, ".") == 0 || strcmp(one->d_name, "..") == 0)
-			continue;
-		if (snprintf(below, sizeof(below), "%s/%s", path, one->d_name) >= PATH_MAX ||
-		    snprintf(below_inside, sizeof(below_inside), "%s/%s", inside, one->d_name) >=
-			    PATH_MAX)
-			return msb_error_say(scan->err, ENAMETOOLONG, "'%s' is too deep", path);
-		r = scan_one(scan, below, below_inside);
-		if (r == 0 && one->d_type == DT_DIR)
-			r = scan_below(scan, below, below_inside);
-	}
+		return msb_error_set(err, errno, "open '%s'", path);
+	while ((one = readdir(dir)))
+		if (strcmp(one->d_name, ".") != 0 && strcmp(one->d_name, "..") != 0 &&
+		    strlist_add(ret, one->d_name) < 0)
+			return msb_error_memory(err);
+	strlist_sort(ret);
+	return 0;
+}
+
+static int scan_below(struct scan *scan, const char *path, const char *inside);
+
+static int scan_name(struct scan *scan, const char *path, const char *inside, const char *name)
+{
+	char below[PATH_MAX], below_inside[PATH_MAX];
+	struct stat st;
+	int r;
+
+	if (snprintf(below, sizeof(below), "%s/%s", path, name) >= PATH_MAX ||
+	    snprintf(below_inside, sizeof(below_inside), "%s/%s", inside, name) >= PATH_MAX)
+		return msb_error_say(scan->err, ENAMETOOLONG, "'%s' is too deep", path);
+	r = scan_one(scan, below, below_inside);
+	if (r == 0 && lstat(below, &st) == 0 && S_ISDIR(st.st_mode))
+		r = scan_below(scan, below, below_inside);
+	return r;
+}
+
+static int scan_below(struct scan *scan, const char *path, const char *inside)
+{
+	autostrlist names = {0};
+	int r = read_names(path, &names, scan->err);
+
+	for (size_t i = 0; r == 0 && i < names.count; i++)
+		r = scan_name(scan, path, inside, names.items[i]);
 	return r;
 }
 
