@@ -41,11 +41,16 @@ struct question {
 
 static int fetch_blob(struct server *server, const char *text, struct msb_error *err)
 {
+	size_t length = strcspn(text, " ");
+	autofree char *name = strndup(text, length);
 	struct msb_digest digest;
 
-	if (msb_digest_parse(text, &digest) < 0)
-		return msb_error_say(err, EINVAL, "'%s' is no digest", text);
-	return lazy_fetch(server->fetcher, &digest, err);
+	if (!name)
+		return msb_error_memory(err);
+	if (msb_digest_parse(name, &digest) < 0)
+		return msb_error_say(err, EINVAL, "'%s' is no digest", name);
+	return lazy_fetch(server->fetcher, &digest,
+			  text[length] ? strtoull(text + length, NULL, 10) : MSB_WHOLE, err);
 }
 
 static int fetch_image(struct server *server, const char *text, struct msb_error *err)

@@ -4,6 +4,9 @@
 
 #include "node.h"
 
+/* Smaller ones never come in pieces: the index need not be asked. */
+#define PIECES_LEAST (1024 * 1024)
+
 static int failed(const struct node *node, struct msb_error *err)
 {
 	char text[MSB_DIGEST_TEXT];
@@ -55,11 +58,27 @@ static ssize_t read_at(const struct node *node, bool again, void *bytes, size_t 
 	return n;
 }
 
+/* A large file that is still in its registry comes as far as it is read. -ENODATA: any other. */
+static ssize_t read_pieces(const struct node *node, void *bytes, size_t size, uint64_t offset,
+			   struct msb_error *err)
+{
+	struct core *core = node->core;
+	ssize_t n;
+
+	if (!core->fetch || node->entry.size < PIECES_LEAST ||
+	    dircache_knows(core->dirs, node->in, node->index))
+		return -ENODATA;
+	n = msb_store_read_pieces(core->store, &node->entry.digest, bytes, size, offset, err);
+	if (n >= 0 && (size_t)n < size)
+		return msb_error_say(err, EIO, "its blob ends too early");
+	return n;
+}
+
 ssize_t node_read(const struct node *node, void *bytes, size_t size, uint64_t offset)
 {
 	const struct msb_entry *entry = &node->entry;
 	struct msb_error err = {0};
-	bool located;
+	bool located = false;
 	ssize_t n;
 
 	if (entry->type != MSB_FILE)
@@ -68,7 +87,9 @@ ssize_t node_read(const struct node *node, void *bytes, size_t size, uint64_t of
 		return 0;
 	if (size > entry->size - offset)
 		size = (size_t)(entry->size - offset);
-	n = read_at(node, false, bytes, size, offset, &located, &err);
+	n = read_pieces(node, bytes, size, offset, &err);
+	if (n == -ENODATA)
+		n = read_at(node, false, bytes, size, offset, &located, &err);
 	if (n < 0 && located) /* a collection may have moved it */
 		n = read_at(node, true, bytes, size, offset, &located, &err);
 	if (n == -EREMOTE && node->core->fetch)

@@ -282,6 +282,13 @@ int dircache_locate(struct dircache *cache, struct cached_dir *dir, size_t index
 	return r;
 }
 
+bool dircache_knows(struct dircache *cache, struct cached_dir *dir, size_t index)
+{
+	const struct known_location *locations = locations_of(cache, dir);
+
+	return locations && atomic_load_explicit(&locations[index].known, memory_order_relaxed);
+}
+
 bool dircache_is_verified(struct dircache *cache, struct cached_dir *dir, size_t index)
 {
 	const struct known_location *locations = locations_of(cache, dir);

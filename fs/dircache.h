@@ -43,6 +43,8 @@ void dircache_trim(struct dircache *cache);
 bool dircache_is_verified(struct dircache *cache, struct cached_dir *dir, size_t index);
 void dircache_set_verified(struct dircache *cache, struct cached_dir *dir, size_t index);
 
+/* Whether that is known already. */
+bool dircache_knows(struct dircache *cache, struct cached_dir *dir, size_t index);
 /* Where the content of the file at index is. again: what was known is wrong. */
 int dircache_locate(struct dircache *cache, struct cached_dir *dir, size_t index, bool again,
 		    struct msb_location *ret, struct msb_error *err);

@@ -2,14 +2,18 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
+
+#include <msb/store.h>
 
 #include "process.h"
 
@@ -238,13 +242,18 @@ static int ask(struct fetch *fetch, enum fetch_kind kind, const char *text, stru
 	return r;
 }
 
-int fetch_blob(void *context, const struct msb_digest *digest, struct msb_error *err)
+int fetch_blob(void *context, const struct msb_digest *digest, uint64_t offset,
+	       struct msb_error *err)
 {
-	char text[MSB_DIGEST_TEXT];
+	char text[MSB_DIGEST_TEXT], place[MSB_DIGEST_TEXT + 24];
 
 	if (!may_wait)
 		return msb_error_say(err, EREMOTE, "it is still in its registry");
-	return ask(context, FETCH_BLOB, msb_digest_format(digest, text), err);
+	msb_digest_format(digest, text);
+	if (offset == MSB_WHOLE)
+		return ask(context, FETCH_BLOB, text, err);
+	snprintf(place, sizeof(place), "%s %" PRIu64, text, offset);
+	return ask(context, FETCH_BLOB, place, err);
 }
 
 int fetch_image(struct fetch *fetch, const char *reference, struct msb_error *err)

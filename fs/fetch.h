@@ -19,7 +19,7 @@ struct fetch;
 
 /* What goes over the socket, a packet each way: which, then its text. */
 enum fetch_kind {
-	FETCH_BLOB = 1,  /* a digest's text */
+	FETCH_BLOB = 1,  /* a digest's text, and perhaps a space and an offset */
 	FETCH_IMAGE = 2, /* an image's reference */
 };
 
@@ -36,7 +36,8 @@ bool fetch_may_wait(void);
 
 /* As msb_store_fetch_fn, with a struct fetch as context. -EREMOTE where this thread may not wait.
  */
-int fetch_blob(void *context, const struct msb_digest *digest, struct msb_error *err);
+int fetch_blob(void *context, const struct msb_digest *digest, uint64_t offset,
+	       struct msb_error *err);
 /* Pulls an image, lazily where it allows that. */
 int fetch_image(struct fetch *fetch, const char *reference, struct msb_error *err);
 

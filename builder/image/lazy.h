@@ -48,7 +48,8 @@ int lazy_load(struct store_writer *writer, const struct msb_digest *parent,
 struct lazy_fetcher;
 int lazy_fetcher_new(struct msb_store *store, struct store_writer *writer,
 		     struct lazy_fetcher **ret, struct msb_error *err);
-int lazy_fetch(void *fetcher, const struct msb_digest *digest, struct msb_error *err);
+int lazy_fetch(void *fetcher, const struct msb_digest *digest, uint64_t offset,
+	       struct msb_error *err);
 void lazy_fetcher_free(void *fetcher);
 
 #endif

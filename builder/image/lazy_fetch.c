@@ -41,6 +41,7 @@ struct flight {
 	const struct msb_digest *wanted;
 	const struct store_remote *files; /* that come along; borrowed */
 	size_t count;
+	size_t first, last; /* pieces of the file; both 0: all of it */
 };
 
 struct lazy_fetcher {
@@ -264,7 +265,7 @@ static int get(struct lazy_request *request, struct source *source, struct msb_e
 {
 	int r = lazy_request_get(request, source->remote, err);
 
-	return r < 0 ? r : commit(request->writer, err);
+	return r == 1 ? commit(request->writer, err) : r;
 }
 
 /* --- What it brings --- */
@@ -273,12 +274,22 @@ static int get(struct lazy_request *request, struct source *source, struct msb_e
 static bool is_flying(const struct lazy_fetcher *fetcher, const struct msb_digest *digest)
 {
 	for (const struct flight *flight = fetcher->flights; flight; flight = flight->next) {
-		if (msb_digest_equal(flight->wanted, digest))
+		if (!flight->last && msb_digest_equal(flight->wanted, digest))
 			return true;
 		for (size_t i = 0; i < flight->count; i++)
 			if (msb_digest_equal(&flight->files[i].digest, digest))
 				return true;
 	}
+	return false;
+}
+
+static bool piece_is_flying(const struct lazy_fetcher *fetcher, const struct msb_digest *digest,
+			    size_t piece)
+{
+	for (const struct flight *flight = fetcher->flights; flight; flight = flight->next)
+		if (piece >= flight->first && piece < flight->last &&
+		    msb_digest_equal(flight->wanted, digest))
+			return true;
 	return false;
 }
 
@@ -314,6 +325,7 @@ static int choose(struct lazy_fetcher *fetcher, struct lazy_request *request,
 		if (start > request->stop + GAP_MOST || start - request->start >= window)
 			break;
 		if (stop - request->start > LAZY_REQUEST_MEMORY ||
+		    store_remote_has_pieces(&neighbours[i]) ||
 		    neighbours[i].size > UNPACKED_MOST - unpacked ||
 		    msb_digest_equal(&neighbours[i].digest, &files[0].digest) ||
 		    is_flying(fetcher, &neighbours[i].digest))
@@ -442,25 +454,152 @@ static int fetch(struct lazy_fetcher *fetcher, const struct msb_digest *digest,
 	return r == -ENOENT ? -EIO : r;
 }
 
-/* One of several threads that want a blob fetches it, and the others wait for that. */
-int lazy_fetch(void *context, const struct msb_digest *digest, struct msb_error *err)
+/* With the lock held, as the next one. */
+static void take_off(struct lazy_fetcher *fetcher, struct flight *flight)
 {
-	struct lazy_fetcher *fetcher = context;
-	struct flight flight = {.wanted = digest}, **at = &fetcher->flights;
+	flight->next = fetcher->flights;
+	fetcher->flights = flight;
+}
+
+static void land(struct lazy_fetcher *fetcher, const struct flight *flight)
+{
+	struct flight **at = &fetcher->flights;
+
+	while (*at != flight)
+		at = &(*at)->next;
+	*at = flight->next;
+	pthread_cond_broadcast(&fetcher->landed);
+}
+
+/* One of several threads that want a blob fetches it, and the others wait for that. */
+static int fetch_whole(struct lazy_fetcher *fetcher, const struct msb_digest *digest,
+		       struct msb_error *err)
+{
+	struct flight flight = {.wanted = digest};
 	int r;
 
 	pthread_mutex_lock(&fetcher->lock);
 	while (is_flying(fetcher, digest))
 		pthread_cond_wait(&fetcher->landed, &fetcher->lock);
-	flight.next = fetcher->flights;
-	fetcher->flights = &flight;
+	take_off(fetcher, &flight);
 	pthread_mutex_unlock(&fetcher->lock);
 	r = fetch(fetcher, digest, &flight, err);
 	pthread_mutex_lock(&fetcher->lock);
-	while (*at != &flight)
-		at = &(*at)->next;
-	*at = flight.next;
-	pthread_cond_broadcast(&fetcher->landed);
+	land(fetcher, &flight);
 	pthread_mutex_unlock(&fetcher->lock);
 	return r;
+}
+
+/* --- Pieces --- */
+
+/* With the lock held: those behind the first that lack and are worth it. */
+static void plan_pieces(struct lazy_fetcher *fetcher, struct lazy_request *request,
+			struct flight *flight)
+{
+	const struct store_remote *file = &request->files[0];
+	const struct store_part *part = &file->parts[request->first];
+	uint64_t window;
+
+	request->start = part->start;
+	request->stop = part->stop;
+	window = window_for(fetcher, &file->layer, request->start);
+	while (request->last < file->part_count) {
+		part = &file->parts[request->last];
+		if (part->start < request->start || part->start > request->stop + GAP_MOST ||
+		    part->start - request->start >= window ||
+		    store_partial_has(request->partial, request->last) ||
+		    piece_is_flying(fetcher, &file->digest, request->last))
+			break;
+		if (part->stop > request->stop)
+			request->stop = part->stop;
+		flight->last = ++request->last;
+	}
+	fetcher->last_layer = file->layer;
+	fetcher->last_stop = request->stop;
+}
+
+static int get_pieces(struct lazy_fetcher *fetcher, struct lazy_request *request,
+		      struct flight *flight, struct msb_error *err)
+{
+	int r = msb_store_has(fetcher->store, &request->files[0].digest, NULL, err);
+
+	/* Another thread has brought the last piece, perhaps. */
+	if (r < 0 || r == MSB_HERE)
+		return r < 0 ? r : 0;
+	r = store_partial_open(request->writer, &request->files[0], &request->partial, err);
+	if (r < 0)
+		return r;
+	if (!store_partial_has(request->partial, request->first)) {
+		pthread_mutex_lock(&fetcher->lock);
+		plan_pieces(fetcher, request, flight);
+		pthread_mutex_unlock(&fetcher->lock);
+		r = get_somewhere(fetcher, request, err);
+	}
+	store_partial_close(request->partial);
+	return r;
+}
+
+static int fetch_piece(struct lazy_fetcher *fetcher, struct store_remote *file, uint64_t offset,
+		       struct msb_error *err)
+{
+	AUTO(lazy_request_done) struct lazy_request request = {.fd = -1};
+	const struct msb_digest digest = file->digest;
+	struct flight flight = {.wanted = &digest};
+	uint64_t begin;
+	int r;
+
+	request.files = malloc(sizeof(*request.files));
+	if (!request.files)
+		return msb_error_memory(err);
+	request.files[0] = *file;
+	request.count = 1;
+	file->parts = NULL; /* taken */
+	request.first = store_remote_piece(&request.files[0], offset, &begin);
+	request.last = request.first + 1;
+	flight.first = request.first;
+	flight.last = request.last;
+	r = take_writer(fetcher, &request.writer, err);
+	if (r < 0)
+		return r;
+	pthread_mutex_lock(&fetcher->lock);
+	while (piece_is_flying(fetcher, &digest, request.first))
+		pthread_cond_wait(&fetcher->landed, &fetcher->lock);
+	take_off(fetcher, &flight);
+	pthread_mutex_unlock(&fetcher->lock);
+	r = get_pieces(fetcher, &request, &flight, err);
+	pthread_mutex_lock(&fetcher->lock);
+	land(fetcher, &flight);
+	pthread_mutex_unlock(&fetcher->lock);
+	give_writer(fetcher);
+	return r;
+}
+
+/* 1: it does not come in pieces. */
+static int fetch_at(struct lazy_fetcher *fetcher, const struct msb_digest *digest, uint64_t offset,
+		    struct msb_error *err)
+{
+	struct store_remote *files = NULL;
+	size_t count = 0;
+	int r = msb_store_has(fetcher->store, digest, NULL, err);
+
+	if (r < 0 || r == MSB_HERE)
+		return r < 0 ? r : 0;
+	r = store_remote_find(fetcher->store, digest, &files, &count, err);
+	if (r < 0)
+		return r;
+	r = 1;
+	for (size_t i = 0; r != 0 && r != -ENOMEM && i < count; i++)
+		if (store_remote_has_pieces(&files[i]) && offset < files[i].size)
+			r = fetch_piece(fetcher, &files[i], offset, err);
+	store_remotes_free(files, count);
+	return r == -ENOENT ? -EIO : r;
+}
+
+int lazy_fetch(void *context, const struct msb_digest *digest, uint64_t offset,
+	       struct msb_error *err)
+{
+	struct lazy_fetcher *fetcher = context;
+	int r = offset == MSB_WHOLE ? 1 : fetch_at(fetcher, digest, offset, err);
+
+	return r == 1 ? fetch_whole(fetcher, digest, err) : r;
 }

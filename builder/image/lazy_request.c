@@ -70,7 +70,7 @@ static int map_file(struct lazy_request *request, struct msb_error *err)
 }
 
 struct unpacking {
-	struct store_stream *stream;
+	const struct layer_sink *to;
 	struct msb_hasher *hasher;
 };
 
@@ -79,7 +79,7 @@ static int take_unpacked(void *context, const void *bytes, size_t size, struct m
 	struct unpacking *unpacking = context;
 
 	msb_hasher_update(unpacking->hasher, bytes, size);
-	return store_stream_write(unpacking->stream, bytes, size, err);
+	return unpacking->to->write(unpacking->to->context, bytes, size, err);
 }
 
 static int unpack_part(const struct lazy_request *request, const struct store_part *part,
@@ -100,33 +100,79 @@ static int unpack_part(const struct lazy_request *request, const struct store_pa
 	return r;
 }
 
+/* --- A file's pieces --- */
+
+static int take_piece(void *context, const void *bytes, size_t size, struct msb_error *err)
+{
+	struct buffer *buffer = context;
+
+	buffer_append(buffer, bytes, size);
+	return buffer_ok(buffer) ? 0 : msb_error_memory(err);
+}
+
+static int unpack_piece(const struct lazy_request *request, size_t piece, struct msb_error *err)
+{
+	AUTO(msb_hasher_freep) struct msb_hasher *hasher = msb_hasher_new();
+	autobuffer bytes = {0};
+	const struct layer_sink sink = {take_piece, &bytes};
+	struct unpacking unpacking = {&sink, hasher};
+	int r = hasher ? unpack_part(request, &request->files[0].parts[piece], &unpacking, err)
+		       : msb_error_memory(err);
+
+	return r < 0 ? r : store_partial_put(request->partial, piece, bytes.bytes, err);
+}
+
+/* What came along and is wrong is said when somebody wants it. */
+static int unpack_pieces(const struct lazy_request *request, struct msb_error *err)
+{
+	int r = unpack_piece(request, request->first, err);
+
+	for (size_t i = request->first + 1; r >= 0 && i < request->last; i++)
+		unpack_piece(request, i, NULL);
+	return r < 0 ? r : store_partial_show(request->partial, err);
+}
+
+/* --- Whole files --- */
+
+static int take_whole(void *context, const void *bytes, size_t size, struct msb_error *err)
+{
+	return store_stream_write(context, bytes, size, err);
+}
+
 /* The pieces make up the file, whose own digest has the last word. */
 static int unpack_file(const struct lazy_request *request, const struct store_remote *file,
 		       struct msb_error *err)
 {
 	AUTO(msb_hasher_freep) struct msb_hasher *hasher = msb_hasher_new();
-	struct unpacking unpacking = {.hasher = hasher};
+	struct layer_sink sink = {take_whole, NULL};
+	struct unpacking unpacking = {&sink, hasher};
+	struct store_stream *stream;
 	struct msb_digest digest;
-	int r = hasher ? store_stream_begin(request->writer, file->size, &unpacking.stream, err)
+	int r = hasher ? store_stream_begin(request->writer, file->size, &stream, err)
 		       : msb_error_memory(err);
 
 	if (r < 0)
 		return r;
+	sink.context = stream;
 	for (size_t i = 0; r >= 0 && i < file->part_count; i++)
 		r = unpack_part(request, &file->parts[i], &unpacking, err);
 	if (r < 0) {
-		store_stream_abandon(unpacking.stream);
+		store_stream_abandon(stream);
 		return r;
 	}
-	r = store_stream_finish(unpacking.stream, &digest, err);
+	r = store_stream_finish(stream, &digest, err);
 	if (r >= 0 && !msb_digest_equal(&digest, &file->digest))
 		r = msb_error_say(err, EBADMSG, "what came is not what the layer announces");
 	return r;
 }
 
-static int take_whole(void *context, const void *bytes, size_t size, struct msb_error *err)
+static int unpack_files(const struct lazy_request *request, struct msb_error *err)
 {
-	return store_stream_write(context, bytes, size, err);
+	int r = unpack_file(request, &request->files[0], err);
+
+	for (size_t i = 1; r >= 0 && i < request->count; i++)
+		unpack_file(request, &request->files[i], NULL);
+	return r < 0 ? r : 1;
 }
 
 /* A whole layer goes to the store as it comes. */
@@ -148,7 +194,7 @@ static int get_layer(struct lazy_request *request, struct remote *remote, struct
 	r = store_stream_finish(stream, &digest, err);
 	if (r >= 0 && !msb_digest_equal(&digest, &layer->digest))
 		r = msb_error_say(err, EBADMSG, "what came is not what was announced");
-	return r;
+	return r < 0 ? r : 1;
 }
 
 static int get_files(struct lazy_request *request, struct remote *remote, struct msb_error *err)
@@ -161,12 +207,9 @@ static int get_files(struct lazy_request *request, struct remote *remote, struct
 			      &sink, err);
 	if (r >= 0)
 		r = map_file(request, err);
-	if (r >= 0)
-		r = unpack_file(request, &request->files[0], err);
-	/* What came along and is wrong is said when somebody wants it. */
-	for (size_t i = 1; r >= 0 && i < request->count; i++)
-		unpack_file(request, &request->files[i], NULL);
-	return r;
+	return r < 0              ? r
+	       : request->partial ? unpack_pieces(request, err)
+				  : unpack_files(request, err);
 }
 
 int lazy_request_get(struct lazy_request *request, struct remote *remote, struct msb_error *err)

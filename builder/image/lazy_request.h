@@ -15,14 +15,18 @@ struct lazy_request {
 	struct store_writer *writer;
 	struct store_remote *files; /* what it brings; owned. The first is what is wanted */
 	size_t count;
+	/* Not NULL: of the file, the only one, it brings the pieces [first, last). */
+	struct store_partial *partial;
+	size_t first, last;
 	uint64_t start, stop; /* of the layer */
 	uint8_t *bytes;       /* owned: allocated, or mapped where fd is a file */
 	int fd;               /* -1 to begin with */
 	uint64_t at;
 };
 
-/* Puts the first file, and whatever else is right, into the store, uncommitted; all of the layer
- * where that is what is wanted. May be tried again, with another remote. */
+/* Puts the first file (or piece), and whatever else is right, into the store; all of the layer
+ * where that is what is wanted. 1: there is something to be committed, else 0. May be tried again,
+ * with another remote. */
 int lazy_request_get(struct lazy_request *request, struct remote *remote, struct msb_error *err);
 void lazy_request_done(struct lazy_request *request);
 

@@ -12,6 +12,7 @@
 #include "care.h"
 #include "io.h"
 #include "packs.h"
+#include "partial.h"
 
 /* Blobs and bytes that move in one transaction. */
 #define BATCH_BLOBS 16384
@@ -118,13 +119,45 @@ static int drop_large_below(struct compaction *compaction, unsigned first, struc
 	return 0;
 }
 
+/* Pieces of a file that is here as a whole, or that nobody knows any more; as their map. */
+static int is_wanted_partial(struct compaction *compaction, const char *name, struct msb_error *err)
+{
+	char text[MSB_DIGEST_HEX + 1];
+	struct msb_digest digest;
+
+	snprintf(text, sizeof(text), "%.64s", name);
+	if (msb_digest_parse(text, &digest) < 0)
+		return 1; /* not ours */
+	autoquery query = query_on(compaction->care->connection,
+				   "SELECT 1 FROM remote WHERE digest = ?1 AND NOT EXISTS"
+				   " (SELECT 1 FROM blob WHERE digest = ?1)");
+	query_bind_digest(&query, &digest);
+	return query_step(&query, err);
+}
+
+static int drop_partials(struct compaction *compaction, struct msb_error *err)
+{
+	autoclosedir DIR *dir = open_directory(compaction->root, PARTIAL_DIRECTORY);
+	const struct dirent *entry;
+	int r;
+
+	while (dir && (entry = readdir(dir))) {
+		r = is_wanted_partial(compaction, entry->d_name, err);
+		if (r < 0)
+			return r;
+		if (r == 0)
+			remove_file(compaction, dirfd(dir), entry->d_name);
+	}
+	return 0;
+}
+
 static int drop_files(struct compaction *compaction, struct msb_error *err)
 {
 	int r = drop_packs(compaction, err);
 
 	for (unsigned i = 0; r == 0 && i < 256; i++)
 		r = drop_large_below(compaction, i, err);
-	return r;
+	return r == 0 ? drop_partials(compaction, err) : r;
 }
 
 /* --- Packs with much garbage ---------------------------------------------------------------- */

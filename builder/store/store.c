@@ -271,7 +271,7 @@ static int fetch(struct msb_store *store, const struct msb_digest *digest, struc
 		return msb_error_say(err, EREMOTE,
 				     "blob %s is still in its registry, and nobody here fetches it",
 				     msb_digest_format(digest, text));
-	r = store->fetch(store->fetch_context, digest, err);
+	r = store->fetch(store->fetch_context, digest, MSB_WHOLE, err);
 	if (r == 0)
 		r = find_here(store, digest, ret, err);
 	if (r == 0)

@@ -44,11 +44,13 @@ struct msb_location {
 /*
  * Some blobs are known and not here: layers that stayed in their registry, and the files in them.
  * Whoever wants a blob's bytes, by any of the calls below, gets them by way of this function, which
- * brings the blob into the store (0) or says why not. It is called by several threads at once,
- * several times for one blob where several want it. Without one, -EREMOTE. close ends it with the
+ * brings the blob into the store (0) or says why not; or, where an offset is given, so much of it
+ * that msb_store_read_pieces() has the byte there. It is called by several threads at once, several
+ * times for one blob where several want it. Without one, -EREMOTE. close ends it with the
  * store; the store owns context from here on. To be set before anybody reads.
  */
-typedef int (*msb_store_fetch_fn)(void *context, const struct msb_digest *digest,
+#define MSB_WHOLE UINT64_MAX /* no offset: all of it */
+typedef int (*msb_store_fetch_fn)(void *context, const struct msb_digest *digest, uint64_t offset,
 				  struct msb_error *err);
 void msb_store_set_fetcher(struct msb_store *store, msb_store_fetch_fn fetch,
 			   void (*close)(void *context), void *context);
@@ -85,6 +87,13 @@ int msb_store_locate_all(struct msb_store *store, struct msb_located *blobs, siz
 ssize_t msb_store_read(struct msb_store *store, const struct msb_digest *digest,
 		       const struct msb_location *location, void *bytes, size_t size,
 		       uint64_t offset, struct msb_error *err);
+
+/* Of a blob that is not here and comes piece by piece: size bytes from offset, fewer at its end
+ * only. Pieces that lack are brought, and of those none but what is wanted and what the fetcher
+ * takes along. -ENODATA: it is here (by now), or does not come so, or there is no fetcher: locate
+ * it. */
+ssize_t msb_store_read_pieces(struct msb_store *store, const struct msb_digest *digest, void *bytes,
+			      size_t size, uint64_t offset, struct msb_error *err);
 
 /* Is the blob at location undamaged? -EBADMSG when not. A pack's sums tell at the speed of reading;
  * a large file is hashed. */

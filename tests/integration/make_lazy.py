@@ -81,7 +81,7 @@ def timestamp(seconds):
 
 def pack(tar, members, pack_piece):
     """Pieces one by one, and between them what else the tar holds; the entries of the table."""
-    blob, entries, done = b"", [], 0
+    blob, entries, done = bytearray(), [], 0
     for member, at in members:
         entry = entry_of(member)
         entries.append(entry)
@@ -103,7 +103,7 @@ def pack(tar, members, pack_piece):
             blob += pack_piece(piece)
         entry["endOffset"] = len(blob)
         done = at + member.size
-    return blob, entries, tar[done:]
+    return bytes(blob), entries, tar[done:]
 
 
 def estargz(tree, spoil):

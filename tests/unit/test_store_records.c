@@ -409,12 +409,14 @@ static void layers_are_found_by_their_trees_and_by_diff_id(void **state)
 	assert_true(found.has_blob);
 }
 
-static int bring(void *context, const struct msb_digest *digest, struct msb_error *err)
+static int bring(void *context, const struct msb_digest *digest, uint64_t offset,
+		 struct msb_error *err)
 {
 	struct fixture *f = context;
 	struct msb_digest put;
 
 	(void)digest;
+	assert_true(offset == MSB_WHOLE);
 	return store_put(f->writer, "far", 3, &put, err);
 }
 

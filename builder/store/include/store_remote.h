@@ -4,6 +4,7 @@
 #ifndef STORE_REMOTE_H
 #define STORE_REMOTE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -11,8 +12,9 @@
 #include <msb/error.h>
 #include <msb/store.h>
 
-#include "store_writer.h"
 #include "strlist.h"
+
+struct store_writer;
 
 /* A piece of a file: what comes out of the compressed bytes [start, stop) of the layer, behind the
  * first `skip` ones. */
@@ -52,5 +54,31 @@ int store_origin_list(struct msb_store *store, const struct msb_digest *layer, s
 
 /* The bytes of a layer that a blob is in: [start, stop). */
 void store_remote_range(const struct store_remote *remote, uint64_t *ret_start, uint64_t *ret_stop);
+
+/* --- Large files that come piece by piece -------------------------------------------------------
+ *
+ * Those that have come, each proved by its digest, are at their places in a sparse file of the
+ * store, ROOT/partial/DIGEST-LAYER, and a map beside it says which they are, a byte a piece. The
+ * map is written when the bytes are on the disk. Several processes may add to one.
+ */
+
+/* Does it come so? It is large, has pieces, and none that is. */
+bool store_remote_has_pieces(const struct store_remote *remote);
+/* The piece that holds this byte, which the file has, and where the piece begins. */
+size_t store_remote_piece(const struct store_remote *remote, uint64_t offset, uint64_t *ret_begin);
+
+/* For adding. remote is borrowed until close. */
+struct store_partial;
+int store_partial_open(struct store_writer *writer, const struct store_remote *remote,
+		       struct store_partial **ret, struct msb_error *err);
+bool store_partial_has(const struct store_partial *partial, size_t piece);
+/* Its bytes, which have its digest; readers know nothing of it yet. */
+int store_partial_put(struct store_partial *partial, size_t piece, const void *bytes,
+		      struct msb_error *err);
+/* Shows readers what was put. 1: that was the last piece, and the file is put, uncommitted; else 0.
+ * -EBADMSG: the pieces do not make up the file; they are gone. */
+int store_partial_show(struct store_partial *partial, struct msb_error *err);
+void store_partial_close(struct store_partial *partial);
+DEFINE_AUTO(struct store_partial, store_partial_close)
 
 #endif
