@@ -51,18 +51,21 @@ static int find_named(void *context, const char *name, struct source *ret, struc
 	return named_contexts_find(&build->named, name, ret, err);
 }
 
-/* NAME=VALUE, or NAME alone for this process's own value; an unset one is left out. */
+/* NAME=VALUE, or NAME alone for this process's own value; an unset one is left out. Of several the
+ * last counts. */
 static int resolve_build_args(const char *const *given, struct strlist *ret)
 {
 	int r = 0;
 
 	for (; r >= 0 && given && *given; given++) {
-		const char *value = strchr(*given, '=') ? NULL : getenv(*given);
+		const char *equals = strchr(*given, '=');
+		const char *value = equals ? equals + 1 : getenv(*given);
+		autofree char *name = strndup(*given, strcspn(*given, "="));
 
-		if (strchr(*given, '='))
-			r = strlist_add(ret, *given);
-		else if (value)
-			r = strlist_addf(ret, "%s=%s", *given, value);
+		if (!name)
+			return -ENOMEM;
+		if (value)
+			r = strlist_set_env(ret, name, value);
 	}
 	return r;
 }

@@ -87,9 +87,14 @@ static int read_secret(const struct secret *secret, struct buffer *ret, struct m
 int secret_find(const char *const *secrets, const char *id, struct buffer *ret,
 		struct msb_error *err)
 {
-	for (; secrets && *secrets; secrets++) {
+	size_t count = 0;
+
+	while (secrets && secrets[count])
+		count++;
+	/* Of several with this name the last counts. */
+	while (count-- > 0) {
 		AUTO(secret_done) struct secret secret;
-		int r = parse(*secrets, &secret, err);
+		int r = parse(secrets[count], &secret, err);
 
 		if (r < 0)
 			return r;

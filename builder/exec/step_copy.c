@@ -199,7 +199,8 @@ static ssize_t read_blob(void *context, void *bytes, size_t size, struct msb_err
 	return n;
 }
 
-/* ADD of a local archive: its content goes into the destination, as tar -x would. */
+/* ADD of a local archive: its content goes into the destination, as tar -x would. --chmod is
+ * neither for what is in it nor for the way there. */
 static int unpack(struct step_run *run, const struct placing *placing,
 		  const struct msb_entry *entry, struct msb_error *err)
 {
@@ -207,11 +208,13 @@ static int unpack(struct step_run *run, const struct placing *placing,
 	autoclose int fd = -1;
 	struct msb_location location;
 	struct layer_unpacked unpacked;
+	struct placing way = *placing;
 	bool directory;
 	int r = place_destination(placing, &dest, &directory, err);
 
+	way.mode = NULL;
 	if (r >= 0)
-		r = place_directory(placing, dest, err);
+		r = place_directory(&way, dest, err);
 	if (r >= 0)
 		r = msb_store_open_blob(run->build->store, &entry->digest, &fd, &location, err);
 	if (r < 0)
@@ -224,6 +227,7 @@ static int unpack(struct step_run *run, const struct placing *placing,
 			.set_owner = placing->set_owner,
 			.uid = placing->uid,
 			.gid = placing->gid,
+			.now = placing->now,
 		};
 
 		r = layer_unpack(run->build->writer, placing->edit, &source, &options, &unpacked,

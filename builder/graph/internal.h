@@ -9,7 +9,7 @@
 /* What the instructions of a stage see and change. Its last state is where FROM <stage> begins. */
 struct scope {
 	struct strlist env;  /* what RUN and $x see: ENV and ARG in one, the last of the two wins */
-	struct strlist args; /* names of the declared ARGs, in order */
+	struct strlist args; /* names of the declared ARGs, in order, each once */
 	struct config config;
 	bool cmd_given; /* CMD in this very stage */
 	bool planned;

@@ -180,13 +180,13 @@ int landing_init(struct landing *landing, struct tree_edit *edit,
 		.edit = edit,
 		.has_whiteouts = options->whiteouts,
 		.inside = options->inside,
-		.parents = {.type = MSB_DIRECTORY, .mode = 0755, .nlink = 1},
+		.parents = {.type = MSB_DIRECTORY,
+			    .mode = 0755,
+			    .nlink = 1,
+			    .mtime_sec = options->now / 1000000000,
+			    .mtime_nsec = (uint32_t)(options->now % 1000000000)},
 		.whiteouts = {.edit = edit},
 	};
-	if (options->set_owner) {
-		landing->parents.uid = options->uid;
-		landing->parents.gid = options->gid;
-	}
 	return place_init(&landing->place, edit, options->directory, err);
 }
 

@@ -47,6 +47,9 @@ struct layer_unpack_options {
 	uint64_t limit;
 	bool set_owner; /* every entry gets uid and gid (ADD --chown) */
 	uint32_t uid, gid;
+	/* Nanoseconds: time of directories that the archive has things in and no entry for, which
+	 * are root's and 0755. */
+	int64_t now;
 	bool want_diff_id; /* costs a second hash of all bytes, in the decompressing thread */
 };
 

@@ -1,0 +1,2 @@
+FROM base
+ADD --chmod=711 things.tar /way/to/
