@@ -17,18 +17,22 @@
 
 #define MAX_LOG     (256u * 1024 * 1024)
 #define MAX_HEADING 65536
+#define MAX_PIECE   65536     /* a builder reads fewer bytes at once */
 #define INTERVAL_NS 100000000 /* between two looks */
 
 /* A step of which something was shown. */
 struct followed {
 	size_t stage, step;
 	uint64_t shown; /* bytes of its log */
+	uint64_t place; /* in the file of a command that runs, behind the heading */
+	bool line_begins;
 	bool ended;
 };
 
 struct follow {
 	struct msb_store *store;
 	struct steps_ref wanted;
+	bool times; /* before each line */
 	int fd;
 	struct followed *steps; /* owned */
 	size_t count;
@@ -54,7 +58,7 @@ static struct followed *find_step(struct follow *follow, size_t stage, size_t st
 	if (!grown)
 		return NULL;
 	follow->steps = grown;
-	grown[follow->count] = (struct followed){.stage = stage, .step = step};
+	grown[follow->count] = (struct followed){.stage = stage, .step = step, .line_begins = true};
 	return &grown[follow->count++];
 }
 
@@ -92,16 +96,23 @@ static int show_rest(struct follow *follow, struct followed *step, const char *h
 		     const struct msb_step *record, struct msb_error *err)
 {
 	autofree uint8_t *bytes = NULL;
-	size_t size = 0;
+	autobuffer timed = {0};
+	size_t size = 0, text;
 	int r = 0;
 
 	if (record->has_log)
 		r = msb_store_load(follow->store, &record->log, MAX_LOG, &bytes, &size, err);
-	size = step_log_text_of(bytes, size);
-	if (r >= 0 && (step->shown == 0 || size > step->shown))
+	text = step_log_text_of(bytes, size);
+	if (r >= 0 && (step->shown == 0 || text > step->shown))
 		r = put_heading(follow, step, heading, strlen(heading), err);
-	if (r >= 0 && size > step->shown)
-		r = put(follow, (const char *)bytes + step->shown, size - step->shown, err);
+	if (r >= 0 && text > step->shown && follow->times)
+		step_log_timed_rest(bytes, size, step->shown, &step->line_begins, &timed);
+	if (!buffer_ok(&timed))
+		r = msb_error_memory(err);
+	else if (r >= 0 && follow->times)
+		r = put(follow, (const char *)timed.bytes, timed.size, err);
+	else if (r >= 0 && text > step->shown)
+		r = put(follow, (const char *)bytes + step->shown, text - step->shown, err);
 	step->ended = true;
 	return r;
 }
@@ -161,26 +172,51 @@ static int show_records(struct follow *follow, bool *ret_over, struct msb_error 
 
 /* --- Commands that run --- */
 
+/* Of the file's piece at that place: its length with the mark; 0: it is not all there yet. */
+static size_t read_piece(int fd, uint64_t place, uint8_t *bytes)
+{
+	size_t size;
+
+	if (io_pread(fd, bytes, STEP_LOG_MARK, place) != STEP_LOG_MARK)
+		return 0;
+	size = step_log_piece(bytes);
+	if (size > MAX_PIECE ||
+	    io_pread(fd, bytes + STEP_LOG_MARK, size, place + STEP_LOG_MARK) != (ssize_t)size)
+		return 0;
+	return STEP_LOG_MARK + size;
+}
+
+static int put_piece(struct follow *follow, struct followed *step, const uint8_t *bytes,
+		     struct msb_error *err)
+{
+	const uint8_t *piece = bytes + STEP_LOG_MARK;
+	autobuffer timed = {0};
+
+	if (!follow->times)
+		return put(follow, (const char *)piece, step_log_piece(bytes), err);
+	step_log_timed_piece(piece, bytes, &step->line_begins, &timed);
+	return buffer_ok(&timed) ? put(follow, (const char *)timed.bytes, timed.size, err)
+				 : msb_error_memory(err);
+}
+
 static int show_live(struct follow *follow, struct followed *step, int fd, struct msb_error *err)
 {
-	autofree char *bytes = malloc(MAX_HEADING);
+	autofree char *bytes = malloc(STEP_LOG_MARK + MAX_PIECE);
 	ssize_t n = bytes ? io_pread(fd, bytes, MAX_HEADING, 0) : -ENOMEM;
 	const char *feed = n > 0 ? memchr(bytes, '\n', (size_t)n) : NULL;
-	size_t heading;
+	size_t heading, size;
 	int r;
 
 	if (n < 0)
 		return msb_error_set(err, (int)n, "read what a step prints");
 	if (!feed)
 		return 0;
-	heading = (size_t)(feed - bytes);
-	r = put_heading(follow, step, bytes, heading, err);
-	while (r >= 0) {
-		n = io_pread(fd, bytes, MAX_HEADING, heading + 1 + step->shown);
-		if (n <= 0)
-			break;
-		r = put(follow, bytes, (size_t)n, err);
-		step->shown += (size_t)n;
+	heading = (size_t)(feed - bytes) + 1;
+	r = put_heading(follow, step, bytes, heading - 1, err);
+	while (r >= 0 && (size = read_piece(fd, heading + step->place, (uint8_t *)bytes)) > 0) {
+		r = put_piece(follow, step, (const uint8_t *)bytes, err);
+		step->place += size;
+		step->shown += size - STEP_LOG_MARK;
 	}
 	return r;
 }
@@ -249,11 +285,11 @@ static int look(struct follow *follow, bool *ret_over, struct msb_error *err)
 	return r;
 }
 
-int msb_log_follow(const char *root, const char *ref, int fd, struct msb_error *err)
+int msb_log_follow(const char *root, const char *ref, bool times, int fd, struct msb_error *err)
 {
 	const struct timespec interval = {0, INTERVAL_NS};
 	AUTO(msb_store_closep) struct msb_store *store = NULL;
-	struct follow follow = {.fd = fd, .current = SIZE_MAX, .line_ended = true};
+	struct follow follow = {.fd = fd, .times = times, .current = SIZE_MAX, .line_ended = true};
 	bool over = false;
 	int r = open_store(root, &store, err);
 

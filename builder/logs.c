@@ -31,7 +31,7 @@ static int write_step(struct msb_store *store, const struct msb_stage *stage,
 {
 	autofree uint8_t *bytes = NULL;
 	char label[MSB_STAGE_LABEL];
-	size_t size = 0;
+	size_t size = 0, text;
 	int r = 0;
 
 	if (step->has_log)
@@ -41,7 +41,12 @@ static int write_step(struct msb_store *store, const struct msb_stage *stage,
 	if (heading && dprintf(fd, "[%s %zu/%zu] %s\n", msb_stage_label(stage, label), step->number,
 			       stage->step_count, step->expanded) < 0)
 		return msb_error_set(err, errno, "write the log");
-	return write_text(bytes, size, times, fd, err);
+	r = write_text(bytes, size, times, fd, err);
+	text = step_log_text_of(bytes, size);
+	if (r < 0 || !heading || text == 0 || bytes[text - 1] == '\n')
+		return r;
+	r = io_write(fd, "\n", 1); /* for the next heading to begin a line */
+	return r < 0 ? msb_error_set(err, r, "write the log") : 0;
 }
 
 /* number 0: all steps. */

@@ -7,7 +7,7 @@
  * highest bit (u32). Then the text's size (u64) and the magic. */
 #define MAGIC      "msblog1\n"
 #define MAGIC_SIZE 8
-#define MARK_SIZE  8
+#define MARK_SIZE  STEP_LOG_MARK
 #define ERRORS     UINT32_C(0x80000000)
 
 /* True when the last mark is of this moment and stream, and has room: it is longer now. */
@@ -86,18 +86,43 @@ static void add_piece(const uint8_t *piece, size_t size, const uint8_t *mark, bo
 	}
 }
 
-void step_log_timed(const uint8_t *log, size_t size, struct buffer *ret)
+size_t step_log_piece(const uint8_t mark[STEP_LOG_MARK])
+{
+	return le_get_u32(mark + 4) & ~ERRORS;
+}
+
+void step_log_timed_piece(const uint8_t *piece, const uint8_t mark[STEP_LOG_MARK],
+			  bool *line_begins, struct buffer *ret)
+{
+	add_piece(piece, step_log_piece(mark), mark, line_begins, ret);
+}
+
+void step_log_timed_rest(const uint8_t *log, size_t size, size_t from, bool *line_begins,
+			 struct buffer *ret)
 {
 	size_t text = step_log_text_of(log, size), at = 0, length;
 	const uint8_t *mark = log + text;
-	bool line_begins = true;
 	uint64_t left = text == size ? 0 : (size - text - STEP_LOG_TAIL) / MARK_SIZE;
 
+	if (from > text)
+		from = text;
 	for (; left > 0 && at < text; left--, mark += MARK_SIZE, at += length) {
-		length = le_get_u32(mark + 4) & ~ERRORS;
+		length = step_log_piece(mark);
 		if (length > text - at)
 			length = text - at;
-		add_piece(log + at, length, mark, &line_begins, ret);
+		if (at + length > from) {
+			size_t skip = from > at ? from - at : 0;
+
+			add_piece(log + at + skip, length - skip, mark, line_begins, ret);
+		}
 	}
-	add_piece(log + at, text - at, NULL, &line_begins, ret);
+	at = at > from ? at : from;
+	add_piece(log + at, text - at, NULL, line_begins, ret);
+}
+
+void step_log_timed(const uint8_t *log, size_t size, struct buffer *ret)
+{
+	bool line_begins = true;
+
+	step_log_timed_rest(log, size, 0, &line_begins, ret);
 }

@@ -6,6 +6,7 @@
 #ifndef STEP_LOG_H
 #define STEP_LOG_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -28,5 +29,18 @@ size_t step_log_text_of(const uint8_t *log, size_t size);
 /* The text with "   1.234 1> " before each line: the seconds, and by which stream it came. Lines
  * of which nothing is known have nothing before them. */
 void step_log_timed(const uint8_t *log, size_t size, struct buffer *ret);
+
+/* --- The same of a log that grows --- */
+
+#define STEP_LOG_MARK 8 /* bytes of what step_log_mark() notes of one piece */
+
+/* How long the piece is that this is the mark of. */
+size_t step_log_piece(const uint8_t mark[STEP_LOG_MARK]);
+/* That piece, timed as above. *line_begins: where it does; true at first. */
+void step_log_timed_piece(const uint8_t *piece, const uint8_t mark[STEP_LOG_MARK],
+			  bool *line_begins, struct buffer *ret);
+/* The text of a whole log behind its first `from` bytes. */
+void step_log_timed_rest(const uint8_t *log, size_t size, size_t from, bool *line_begins,
+			 struct buffer *ret);
 
 #endif

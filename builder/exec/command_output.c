@@ -42,9 +42,11 @@ static void heard(struct listener *listener, int index, const char *bytes, size_
 	};
 
 	if (run->log.size + size <= MAX_LOG) {
+		uint64_t ms = elapsed_ms(run);
+
 		buffer_append(&run->log, bytes, size);
-		step_log_mark(&run->log_marks, index + 1, elapsed_ms(run), size);
-		live_log_put(listener->live, bytes, size);
+		step_log_mark(&run->log_marks, index + 1, ms, size);
+		live_log_put(listener->live, index + 1, ms, bytes, size);
 	}
 	events_tell(&run->build->events, &event);
 }

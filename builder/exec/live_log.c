@@ -6,6 +6,7 @@
 #include "internal.h"
 #include "io.h"
 #include "live_log.h"
+#include "step_log.h"
 
 #define NAME_SIZE 96
 
@@ -40,16 +41,22 @@ int live_log_begin(const struct step_run *run)
 	fd = openat(store_writer_scratch(run->build->writer), name,
 		    O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
 	if (fd >= 0) {
-		live_log_put(fd, heading, strlen(heading));
-		live_log_put(fd, "\n", 1);
+		(void)!io_write(fd, heading, strlen(heading));
+		(void)!io_write(fd, "\n", 1);
 	}
 	return fd;
 }
 
-void live_log_put(int fd, const char *bytes, size_t size)
+void live_log_put(int fd, int stream, uint64_t ms, const char *bytes, size_t size)
 {
-	if (fd >= 0)
-		(void)!io_write(fd, bytes, size);
+	autobuffer piece = {0};
+
+	if (fd < 0)
+		return;
+	step_log_mark(&piece, stream, ms, size);
+	buffer_append(&piece, bytes, size);
+	if (buffer_ok(&piece))
+		(void)!io_write(fd, piece.bytes, piece.size);
 }
 
 void live_log_end(const struct step_run *run, int fd)

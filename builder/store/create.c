@@ -7,7 +7,6 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include "io.h"
 #include "reserve.h"
@@ -63,15 +62,11 @@ static bool may_be_there(const char *name)
 /* Somebody's home directory is no place for a store. */
 static int check_own(int fd, const char *root, struct msb_error *err)
 {
-	int copy = openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	autoclosedir DIR *listing = copy < 0 ? NULL : fdopendir(copy);
+	autoclosedir DIR *listing = io_open_directory(fd, ".");
 	const struct dirent *entry;
 
-	if (!listing) {
-		if (copy >= 0)
-			close(copy);
+	if (!listing)
 		return msb_error_set(err, errno, "list it");
-	}
 	while ((entry = readdir(listing)))
 		if (!may_be_there(entry->d_name))
 			return msb_error_say(err, ENOTEMPTY,

@@ -278,7 +278,7 @@ int msb_log(const char *root, const char *ref, bool times, int fd, struct msb_er
 
 /* The same of a build that runs, as it prints it, until that has ended. ref may be NULL: the newest
  * build. */
-int msb_log_follow(const char *root, const char *ref, int fd, struct msb_error *err);
+int msb_log_follow(const char *root, const char *ref, bool times, int fd, struct msb_error *err);
 
 /* It is running on record, and nobody works on it. */
 bool msb_build_was_killed(struct msb_store *store, const struct msb_build *build);

@@ -25,11 +25,15 @@ builder=$spawned
 eventually grep -q 'one$' build.log
 spawn msb log --follow >followed
 follower=$spawned
+spawn msb log --follow --timestamps >timed
+timer=$spawned
 eventually grep -qx one followed
+eventually grep -qE '^ +[0-9.]+ 1> one$' timed
 lacks followed '^two$'
 contains followed '^\[1 2/3\] RUN .*echo one'
 open_gate
 wait "$follower"
+wait "$timer"
 if wait "$builder"; then
     fail "the build did not fail"
 fi
@@ -40,6 +44,14 @@ contains followed '^four$'
 for word in one two three four quick; do
     same 1 "$(grep -cx $word followed)"
 done
+
+it "says when each line came, as of a build that has ended"
+msb log --timestamps >ended
+same "$(grep '> ' ended | sort)" "$(grep '> ' timed | sort)"
+same 1 "$(grep -cE '^ +[0-9]+\.[0-9]{3} 2> four$' timed)"
+lacks timed '^three'
+msb log -f -t 1@2 >again
+contains again '^ +[0-9.]+ 1> three$'
 
 it "tells builds and steps as they begin and end"
 eventually grep -q '^1 failed in' events

@@ -187,8 +187,8 @@ int msb_log(const char *root, const char *ref, bool times, int fd, struct msb_er
 	return msb_image_save(root, &ref, 1, fd, err);
 }
 
-int msb_log_follow(const char *root, const char *ref, int fd, struct msb_error *err)
+int msb_log_follow(const char *root, const char *ref, bool times, int fd, struct msb_error *err)
 {
 	dprintf(fd, "following\n");
-	return msb_log(root, ref, false, fd, err);
+	return msb_log(root, ref, times, fd, err);
 }

@@ -30,9 +30,6 @@ static error_t parse_log(int key, char *arg, struct argp_state *state)
 		return 0;
 	case ARGP_KEY_END:
 		operands_check(state, &log->operands, 0, 1, "");
-		if (log->follow && log->times)
-			argp_error(state, "--timestamps is for steps that have ended: not with "
-					  "--follow");
 		return 0;
 	default:
 		return ARGP_ERR_UNKNOWN;
@@ -81,7 +78,8 @@ int run_log(struct session *session, int argc, char **argv)
 			r = check_built(session, &err);
 		if (r >= 0)
 			r = log.follow
-				    ? msb_log_follow(session->root, ref, STDOUT_FILENO, &err)
+				    ? msb_log_follow(session->root, ref, log.times, STDOUT_FILENO,
+						     &err)
 				    : msb_log(session->root, ref, log.times, STDOUT_FILENO, &err);
 		status = r < 0 ? fail(&err) : STATUS_DONE;
 	}
