@@ -35,18 +35,11 @@ static int destination_of(const struct msb_found *found, const char *destination
 	return *ret ? 0 : msb_error_memory(err);
 }
 
-static int write_stdout(void *context, const void *bytes, size_t size, struct msb_error *err)
-{
-	int r = io_write(1, bytes, size);
-
-	(void)context;
-	return r < 0 ? msb_error_set(err, r, "write the archive") : 0;
-}
-
 /* The entry alone as a tree of its own, to be exported as a tar. */
 static int export_entry(const char *root, const struct msb_found *found, struct msb_error *err)
 {
-	const struct layer_sink sink = {write_stdout, NULL};
+	static const int out = STDOUT_FILENO;
+	const struct layer_sink sink = layer_sink_fd(&out);
 	AUTO(workshop_done) struct workshop workshop;
 	AUTO(tree_edit_freep) struct tree_edit *edit = NULL;
 	struct msb_digest tree;
@@ -67,14 +60,9 @@ int msb_copy_out(const char *root, const char *ref, const char *path, const char
 {
 	AUTO(msb_store_closep) struct msb_store *store = NULL;
 	autofree char *target = NULL;
-	struct ref_place place;
 	struct msb_found found;
-	int r = open_store(root, &store, err);
+	int r = find_file(root, ref, path, MSB_NOFOLLOW, &store, &found, err);
 
-	if (r >= 0)
-		r = find_place(store, ref, &place, err);
-	if (r >= 0)
-		r = msb_tree_find(store, &place.tree, path, MSB_NOFOLLOW, &found, err);
 	if (r < 0)
 		return r;
 	if (strcmp(destination, "-") == 0)
@@ -108,14 +96,9 @@ int msb_copy_into(const char *root, const char *ref, const char *path, const cha
 		  struct msb_error *err)
 {
 	AUTO(msb_store_closep) struct msb_store *store = NULL;
-	struct ref_place place;
 	struct msb_found found;
-	int r = open_store(root, &store, err);
+	int r = find_file(root, ref, path, 0, &store, &found, err);
 
-	if (r >= 0)
-		r = find_place(store, ref, &place, err);
-	if (r >= 0)
-		r = msb_tree_find(store, &place.tree, path, 0, &found, err);
 	if (r < 0)
 		return r;
 	r = write_into(store, &found, directory, err);

@@ -65,6 +65,14 @@ static int fetch_image(struct server *server, const char *text, struct msb_error
 	return msb_image_pull(server->root, &options, NULL, NULL, &result, err);
 }
 
+static void end_thread(struct server *server)
+{
+	pthread_mutex_lock(&server->lock);
+	server->threads--;
+	pthread_cond_broadcast(&server->changed);
+	pthread_mutex_unlock(&server->lock);
+}
+
 static void *answer(void *context)
 {
 	struct question *question = context;
@@ -83,10 +91,7 @@ static void *answer(void *context)
 	(void)!send(server->socket, packet, PACKET_HEAD + strnlen(packet->text, TEXT_MAX - 1),
 		    MSG_NOSIGNAL);
 	free(question);
-	pthread_mutex_lock(&server->lock);
-	server->threads--;
-	pthread_cond_broadcast(&server->changed);
-	pthread_mutex_unlock(&server->lock);
+	end_thread(server);
 	return NULL;
 }
 
@@ -106,7 +111,10 @@ static int begin(struct server *server, struct question *question, struct msb_er
 	pthread_attr_setstacksize(&attributes, STACK_SIZE);
 	r = pthread_create(&thread, &attributes, answer, question);
 	pthread_attr_destroy(&attributes);
-	return r ? msb_error_set(err, r, "start a thread") : 0;
+	if (r == 0)
+		return 0;
+	end_thread(server);
+	return msb_error_set(err, r, "start a thread");
 }
 
 static int serve(struct server *server, struct msb_error *err)

@@ -6,25 +6,6 @@
 #include "internal.h"
 #include "io.h"
 
-/* Where ref and path lead, and the store that they are in. */
-static int find_file(const char *root, const char *ref, const char *path, unsigned flags,
-		     struct msb_store **ret_store, struct msb_found *ret, struct msb_error *err)
-{
-	AUTO(msb_store_closep) struct msb_store *store = NULL;
-	struct ref_place place;
-	int r = open_store(root, &store, err);
-
-	if (r >= 0)
-		r = find_place(store, ref, &place, err);
-	if (r < 0)
-		return r;
-	r = msb_tree_find(store, &place.tree, path, flags, ret, err);
-	if (r < 0)
-		return msb_error_prefix(err, r, "%s", ref);
-	*ret_store = steal(&store);
-	return 0;
-}
-
 static int tell_entry(const char *directory, const struct msb_entry *entry, msb_diff_fn each,
 		      void *context, struct msb_error *err)
 {

@@ -4,6 +4,7 @@
 
 #include <msb/builder.h>
 #include <msb/store.h>
+#include <msb/tree.h>
 
 #include "store_writer.h"
 
@@ -28,6 +29,10 @@ struct ref_place {
 };
 int find_place(struct msb_store *store, const char *ref, struct ref_place *ret,
 	       struct msb_error *err);
+/* Where path (MSB_NOFOLLOW in flags) leads in the tree that a REF names, and the store, opened for
+ * reading, that both are in. */
+int find_file(const char *root, const char *ref, const char *path, unsigned flags,
+	      struct msb_store **ret_store, struct msb_found *ret, struct msb_error *err);
 /* Steps of a build: all (stage SIZE_MAX), a stage's (step 0), or one. */
 struct steps_ref {
 	int64_t build;

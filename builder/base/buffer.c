@@ -126,14 +126,20 @@ void buffer_forget(struct buffer *buffer)
 	buffer_done(buffer);
 }
 
+char *buffer_vformat(const char *format, va_list args)
+{
+	char *text;
+
+	return vasprintf(&text, format, args) < 0 ? NULL : text;
+}
+
 char *buffer_format(const char *format, ...)
 {
 	char *text;
 	va_list args;
-	int length;
 
 	va_start(args, format);
-	length = vasprintf(&text, format, args);
+	text = buffer_vformat(format, args);
 	va_end(args);
-	return length < 0 ? NULL : text;
+	return text;
 }

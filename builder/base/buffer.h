@@ -5,6 +5,7 @@
 #ifndef BUFFER_H
 #define BUFFER_H
 
+#include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -45,6 +46,7 @@ void buffer_forget(struct buffer *buffer);
 
 /* As asprintf, but NULL when memory runs out, so that it may meet an automatic free. Owned. */
 char *buffer_format(const char *format, ...) __attribute__((format(printf, 1, 2)));
+char *buffer_vformat(const char *format, va_list args) __attribute__((format(printf, 1, 0)));
 
 #define autobuffer __attribute__((cleanup(buffer_done))) struct buffer
 #define autosecret __attribute__((cleanup(buffer_forget))) struct buffer

@@ -6,6 +6,7 @@
 
 #include <msb/cleanup.h>
 
+#include "buffer.h"
 #include "strlist.h"
 
 /* Takes text, which may be NULL for "out of memory". */
@@ -43,12 +44,11 @@ int strlist_addf(struct strlist *list, const char *format, ...)
 {
 	char *text;
 	va_list args;
-	int length;
 
 	va_start(args, format);
-	length = vasprintf(&text, format, args);
+	text = buffer_vformat(format, args);
 	va_end(args);
-	return add_owned(list, length < 0 ? NULL : text);
+	return add_owned(list, text);
 }
 
 int strlist_copy(struct strlist *list, const struct strlist *from)
@@ -127,7 +127,8 @@ int strlist_set_env(struct strlist *list, const char *name, const char *value)
 
 	if (!found)
 		return strlist_addf(list, "%s=%s", name, value);
-	if (asprintf(&text, "%s=%s", name, value) < 0)
+	text = buffer_format("%s=%s", name, value);
+	if (!text)
 		return -ENOMEM;
 	free(*found);
 	*found = text;

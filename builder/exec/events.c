@@ -1,8 +1,10 @@
 #include "events.h"
 
 #include <stdarg.h>
-#include <stdio.h>
-#include <stdlib.h>
+
+#include <msb/cleanup.h>
+
+#include "buffer.h"
 
 void events_init(struct events *events, msb_event_fn call, void *context)
 {
@@ -36,15 +38,13 @@ void events_tell(struct events *events, const struct msb_event *event)
 
 void events_note(struct events *events, const char *format, ...)
 {
-	char *text;
+	autofree char *text = NULL;
 	va_list args;
-	int length;
 
 	va_start(args, format);
-	length = vasprintf(&text, format, args);
+	text = buffer_vformat(format, args);
 	va_end(args);
-	if (length < 0)
-		return;
-	events_begin(events, (struct msb_event){.kind = MSB_EVENT_NOTE, .stage = "", .text = text});
-	free(text);
+	if (text)
+		events_begin(events,
+			     (struct msb_event){.kind = MSB_EVENT_NOTE, .stage = "", .text = text});
 }

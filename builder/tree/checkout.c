@@ -87,24 +87,29 @@ static int copy_bytes(int from, uint64_t offset, uint64_t size, int to)
 	return 0;
 }
 
-/* A sparse blob is a file of its own: its data are copied, its holes are not. */
+/* A sparse blob is a file of its own: its data are copied, its holes are not. Behind the end of one
+ * that was cut short everything looks like a hole. */
 static int copy_sparse(int from, uint64_t size, int to)
 {
+	struct stat st;
 	off_t data = 0, hole;
+	int r = 0;
 
-	while ((data = lseek(from, data, SEEK_DATA)) >= 0 && (uint64_t)data < size) {
-		int r;
-
+	if (fstat(from, &st) < 0)
+		return -errno;
+	if ((uint64_t)st.st_size != size)
+		return -EIO;
+	while (r >= 0 && (data = lseek(from, data, SEEK_DATA)) >= 0) {
 		hole = lseek(from, data, SEEK_HOLE);
-		if (hole < 0)
-			return -errno;
-		if (lseek(to, data, SEEK_SET) < 0)
+		if (hole < 0 || lseek(to, data, SEEK_SET) < 0)
 			return -errno;
 		r = copy_bytes(from, (uint64_t)data, (uint64_t)(hole - data), to);
-		if (r < 0)
-			return r;
 		data = hole;
 	}
+	if (r < 0)
+		return r;
+	if (errno != ENXIO) /* which says that no data follow */
+		return -errno;
 	return ftruncate(to, (off_t)size) < 0 ? -errno : 0;
 }
 

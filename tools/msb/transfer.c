@@ -53,9 +53,8 @@ static int refuse_version(const char *name)
 	return STATUS_USAGE;
 }
 
-/* --- pull ------------------------------------------------------------------------------- */
-
-static error_t parse_pull(int key, char *arg, struct argp_state *state)
+/* What both take. */
+static error_t parse_either(int key, struct argp_state *state)
 {
 	struct transfer *transfer = state->input;
 
@@ -65,12 +64,6 @@ static error_t parse_pull(int key, char *arg, struct argp_state *state)
 		return 0;
 	case 'a':
 		transfer->all_tags = true;
-		return 0;
-	case KEY_PLATFORM:
-		transfer->pull.platform = arg;
-		return 0;
-	case KEY_LAZY:
-		transfer->pull.lazy = MSB_LAZY_YES;
 		return 0;
 	case KEY_ACCEPTED:
 		return 0;
@@ -82,6 +75,24 @@ static error_t parse_pull(int key, char *arg, struct argp_state *state)
 		return 0;
 	default:
 		return ARGP_ERR_UNKNOWN;
+	}
+}
+
+/* --- pull ------------------------------------------------------------------------------- */
+
+static error_t parse_pull(int key, char *arg, struct argp_state *state)
+{
+	struct transfer *transfer = state->input;
+
+	switch (key) {
+	case KEY_PLATFORM:
+		transfer->pull.platform = arg;
+		return 0;
+	case KEY_LAZY:
+		transfer->pull.lazy = MSB_LAZY_YES;
+		return 0;
+	default:
+		return parse_either(key, state);
 	}
 }
 
@@ -237,12 +248,6 @@ static error_t parse_push(int key, char *arg, struct argp_state *state)
 	struct transfer *transfer = state->input;
 
 	switch (key) {
-	case 'q':
-		transfer->quiet = true;
-		return 0;
-	case 'a':
-		transfer->all_tags = true;
-		return 0;
 	case KEY_COMPRESSION:
 		if (strcmp(arg, "gzip") != 0 && strcmp(arg, "zstd") != 0 &&
 		    strcmp(arg, "none") != 0 && strcmp(arg, "uncompressed") != 0 &&
@@ -259,16 +264,8 @@ static error_t parse_push(int key, char *arg, struct argp_state *state)
 	case KEY_LEVEL:
 		transfer->push.level = parse_level(arg, state);
 		return 0;
-	case KEY_ACCEPTED:
-		return 0;
-	case ARGP_KEY_ARGS:
-		operands_take(state, &transfer->operands);
-		return 0;
-	case ARGP_KEY_END:
-		operands_check(state, &transfer->operands, 1, 1, "an image");
-		return 0;
 	default:
-		return ARGP_ERR_UNKNOWN;
+		return parse_either(key, state);
 	}
 }
 
