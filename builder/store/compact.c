@@ -137,7 +137,7 @@ static int is_wanted_partial(struct compaction *compaction, const char *name, st
 
 static int drop_partials(struct compaction *compaction, struct msb_error *err)
 {
-	autoclosedir DIR *dir = open_directory(compaction->root, PARTIAL_DIRECTORY);
+	autoclosedir DIR *dir = io_open_directory(compaction->root, PARTIAL_DIRECTORY);
 	const struct dirent *entry;
 	int r;
 
