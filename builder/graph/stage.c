@@ -137,7 +137,7 @@ static int check_image(const struct planner *planner, const char *text, const ch
 				     said.text, text);
 	if (r < 0 && err)
 		*err = said;
-	return r;
+	return r < 0 ? r : 0;
 }
 
 /* FROM's image: earlier stages only, and an image where there is none. */
