@@ -135,7 +135,7 @@ int scope_arg(struct site *site, struct msb_error *err)
 			return r;
 		if (value && strlist_set_env(&scope->env, name, value) < 0)
 			return msb_error_memory(err);
-		if (strlist_add(&scope->args, name) < 0)
+		if (!strlist_has(&scope->args, name) && strlist_add(&scope->args, name) < 0)
 			return msb_error_memory(err);
 		buffer_printf(&history, " %s%s%s", name, value ? "=" : "", value ? value : "");
 	}
