@@ -7,6 +7,8 @@
 #include "path.h"
 #include "placing.h"
 
+#define DOCKER_UMASK 022
+
 static bool ends_as_directory(const char *path)
 {
 	size_t length = strlen(path);
@@ -45,13 +47,13 @@ static void dress(const struct placing *placing, struct msb_entry *entry)
 }
 
 /* A directory that COPY makes on its way: not the source's owner and mode. --chmod counts where it
- * is a number. */
+ * is a number, and then under docker's umask. */
 static struct msb_entry made_directory(const struct placing *placing)
 {
 	struct msb_entry made = directory_new(placing->uid, placing->gid, placing->now);
 
 	if (placing->mode && placing->mode->numeric)
-		made.mode = placing->mode->mode;
+		made.mode = placing->mode->mode & 0777 & ~DOCKER_UMASK;
 	return made;
 }
 
@@ -146,15 +148,16 @@ static int place_entry(const struct placing *placing, const char *from_path,
 	return r < 0 ? r : !merges;
 }
 
-/* The time of a directory that was made for a source's content: the source's, but nobody knows the
- * one of a root. */
-static void take_time(const struct placing *placing, size_t index, const struct msb_entry *entry,
+/* A directory that received a source's content has the source's time, whether it was there before
+ * or not; but nobody knows the one of a root. */
+static bool take_time(const struct placing *placing, size_t index, const struct msb_entry *entry,
 		      struct msb_entry *made)
 {
 	if (strcmp(placing->names->items[index], "/") == 0)
-		return;
+		return false;
 	made->mtime_sec = entry->mtime_sec;
 	made->mtime_nsec = entry->mtime_nsec;
+	return true;
 }
 
 /* The content of a named directory goes into the destination, which keeps or gets its own owner and
@@ -165,12 +168,10 @@ static int place_content(const struct placing *placing, size_t index, const char
 	bool plain = !placing->set_owner && !placing->mode;
 	struct msb_entry there, made = made_directory(placing);
 	int r = edit_get(placing->edit, path, &there, err);
-	bool is_new = r == -ENOENT;
+	bool is_new = r == -ENOENT, timed = take_time(placing, index, entry, &made);
 
 	if (r < 0 && r != -ENOENT && r != -ENOTDIR)
 		return r;
-	if (is_new)
-		take_time(placing, index, entry, &made);
 	if (is_new && plain) {
 		r = place_parent(placing, path, err);
 		if (r < 0)
@@ -186,7 +187,9 @@ static int place_content(const struct placing *placing, size_t index, const char
 	r = place_directory(placing, path, err);
 	if (r >= 0)
 		r = place_children(placing, from_path, path, err);
-	return r > 0 || (r == 0 && is_new) ? directory_touch(placing->edit, path, &made, err) : r;
+	if (r < 0 || (r == 0 && !is_new && !timed))
+		return r;
+	return directory_touch(placing->edit, path, &made, err);
 }
 
 static int place_file(const struct placing *placing, const char *name,
