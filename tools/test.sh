@@ -29,10 +29,10 @@ watched_tests=(failed-build errors cache load instructions)
 
 # What BuildKit is asked about once more; its other answers are stored.
 live_cases=(
-    add-archive arg-scope cmd-entrypoint/own copy-chown copy-directory copy-existing copy-from
-    copy-globs copy-hard-links copy-source-links copy-times dockerignore env-forms expose
-    layers-whiteouts lex-continuation onbuild refused-stages/later run-files run-mount-bind
-    run-mount-cache run-mount-secret stages/inherits user-and-run variables workdir/user
+    add-archive arg-build-arg-env arg-build-args cmd-entrypoint/own copy-from copy-file
+    copy-globs copy-hard-links copy-modes copy-source-links dockerignore env-forms label-forms
+    layers-whiteouts lex-continuation refused-stages/later run-files run-mount-bind
+    run-mount-cache run-mount-secret stages/inherits user-then-copy variables workdir/user
 )
 
 phase() {

@@ -12,7 +12,6 @@ exec </dev/null
 top=$(cd "$(dirname "$0")/.." && pwd)
 home=${HOME:-$(getent passwd "$EUID" | cut -d: -f6)}
 keep=${MSB_TRIXIE:-${XDG_CACHE_HOME:-$home/.cache}/msb-trixie}
-attempts=3
 # What tools/setup.sh installs to build msb, and what these tests need besides.
 eval "$(sed -n '/^build_packages=(/,/^)/p' "$top/tools/setup.sh")"
 packages=("${build_packages[@]}"
@@ -20,28 +19,6 @@ packages=("${build_packages[@]}"
 # The house rules are kept by Debian 12's formatter, and BuildKit's stored answers name its programs.
 tests=(--no-suite walls --no-suite conformance)
 (($# == 0)) || tests=("$@")
-
-if ((EUID != 0)); then
-    echo "trixie: only root can make and enter a root file system" >&2
-    exit 1
-fi
-
-# By the host's own apt: mirrors and proxies are what they are here. All of a root or nothing.
-make_root() {
-    local try
-
-    for ((try = 1; try <= attempts; try++)); do
-        rm -rf --one-file-system "$keep/making"
-        if mmdebstrap --quiet --mode=root --variant=minbase \
-            --include="$(IFS=, && echo "${packages[*]}")" trixie "$keep/making"; then
-            mv "$keep/making" "$keep/root"
-            return 0
-        fi
-        ((try == attempts)) || sleep $((5 * try))
-    done
-    echo "trixie: mmdebstrap failed $attempts times" >&2
-    return 1
-}
 
 # pivot ROOT SOURCE: makes ROOT this mount namespace's root, the source read-only in it.
 pivot() {
@@ -98,10 +75,5 @@ enter() {
 mkdir -p "$keep"
 exec 9>"$keep/.lock"
 flock 9
-# Made anew when other packages are wanted.
-if [[ ! -e $keep/root || $(cat "$keep/packages" 2>/dev/null) != "${packages[*]}" ]]; then
-    rm -rf --one-file-system "$keep/root"
-    make_root
-    echo "${packages[*]}" >"$keep/packages"
-fi
+"$top/tools/debian-root.sh" "$keep" trixie "${packages[@]}"
 enter "${tests[@]}"

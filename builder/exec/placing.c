@@ -7,6 +7,8 @@
 #include "path.h"
 #include "placing.h"
 
+#define DOCKER_UMASK 022
+
 static bool ends_as_directory(const char *path)
 {
 	size_t length = strlen(path);
@@ -45,13 +47,13 @@ static void dress(const struct placing *placing, struct msb_entry *entry)
 }
 
 /* A directory that COPY makes on its way: not the source's owner and mode. --chmod counts where it
- * is a number. */
+ * is a number, and then under docker's umask. */
 static struct msb_entry made_directory(const struct placing *placing)
 {
 	struct msb_entry made = directory_new(placing->uid, placing->gid, placing->now);
 
 	if (placing->mode && placing->mode->numeric)
-		made.mode = placing->mode->mode;
+		made.mode = placing->mode->mode & 0777 & ~DOCKER_UMASK;
 	return made;
 }
 
@@ -146,8 +148,8 @@ static int place_entry(const struct placing *placing, const char *from_path,
 	return r < 0 ? r : !merges;
 }
 
-/* The time of a directory that got a source's content: the source's, but nobody knows the one of a
- * root. */
+/* A directory that received a source's content has the source's time, whether it was there before
+ * or not; but nobody knows the one of a root. */
 static bool take_time(const struct placing *placing, size_t index, const struct msb_entry *entry,
 		      struct msb_entry *made)
 {

@@ -382,6 +382,24 @@ static int take_below(struct lookup *lookup, struct wanted *wanted, const char *
 	return r;
 }
 
+/* Nothing was taken: fine for a pattern, and for what is there but --exclude leaves out. */
+static int check_nothing(struct lookup *lookup, const char *base, const char *pattern,
+			 struct msb_error *err)
+{
+	autofree char *path = path_join(base, pattern);
+	struct msb_entry entry;
+	int r;
+
+	if (!path)
+		return msb_error_memory(err);
+	if (has_wildcard(pattern, strlen(pattern)))
+		return 0;
+	r = edit_get(lookup->tree, path, &entry, err);
+	if (r == -ENOENT || r == -ENOTDIR)
+		return msb_error_say(err, ENOENT, "'%s' not found", pattern);
+	return r;
+}
+
 /* base: where the pattern counts from. */
 static int add_parents(struct lookup *lookup, const char *base, const char *pattern,
 		       struct msb_error *err)
@@ -405,11 +423,10 @@ static int add_parents(struct lookup *lookup, const char *base, const char *patt
 	r = take_below(lookup, &wanted, resolved, to, "", err);
 	if (r < 0)
 		return r;
-	if (wanted.taken == 0 && has_wildcard(pattern, strlen(pattern)))
-		return 0;
 	if (wanted.taken == 0)
-		return msb_error_say(err, ENOENT, "'%s' not found", pattern);
-	return add_item(lookup->selection, path_base(resolved), err);
+		return check_nothing(lookup, resolved, pattern, err);
+	/* What holds the names that are kept is no source itself, and lends nothing of its own. */
+	return add_item(lookup->selection, "/", err);
 }
 
 /* Makes the source readable as lookup->tree, which *ret_opened owns unless it is a context's. */

@@ -68,14 +68,17 @@ static void settle(struct strlist *ports)
 int config_expose(struct site *site, struct msb_error *err)
 {
 	struct words words = {.escape = site->planner->file->escape, .env = &site->scope->env};
-	const struct strlist *args = &site->instruction->args;
 	struct strlist *ports = &site->scope->config.ports;
-	autostrlist specs = {0}, given = {0};
+	autostrlist args = {0}, specs = {0}, given = {0};
 	autobuffer history = {0};
-	int r = 0;
+	int r = strlist_copy(&args, &site->instruction->args);
 
-	for (size_t i = 0; r == 0 && i < args->count; i++)
-		r = words_split(&words, args->items[i], &specs, err);
+	if (r < 0)
+		return msb_error_memory(err);
+	/* The history has them in the order of the words as they were written. */
+	strlist_sort(&args);
+	for (size_t i = 0; r == 0 && i < args.count; i++)
+		r = words_split(&words, args.items[i], &specs, err);
 	for (size_t i = 0; r == 0 && i < specs.count; i++) {
 		r = add_ports(&given, specs.items[i], err);
 		if (given.count > 65536)
@@ -83,7 +86,6 @@ int config_expose(struct site *site, struct msb_error *err)
 	}
 	if (r < 0)
 		return r;
-	settle(&given);
 	if (strlist_copy(ports, &given) < 0)
 		return msb_error_memory(err);
 	settle(ports);

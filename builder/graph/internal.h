@@ -60,16 +60,24 @@ int stage_push(struct planner *planner, size_t stage, struct msb_error *err);
  * the stage. */
 int stage_reference(struct planner *planner, struct plan_stage *stage, const char *from,
 		    struct source *ret, struct msb_error *err);
+/* 1 and the stage that `from` means in stage, wherever it stands; 0 where that is no stage. */
+int stage_lookup(struct planner *planner, const struct plan_stage *stage, const char *from,
+		 size_t *ret, struct msb_error *err);
+/* Its error. */
+int stage_reads_itself(const char *name, struct msb_error *err);
 /* Adds a need of stage and sees that it will be planned. */
 int stage_need(struct planner *planner, struct plan_stage *stage, size_t needed,
 	       struct msb_error *err);
+
+/* circle.c: once all that is wanted is planned */
+int circle_check(struct planner *planner, struct msb_error *err);
 
 /* Instructions, in config.c, copy.c, run.c and mount.c. */
 apply_fn config_env, config_label, config_cmd, config_entrypoint, config_shell, config_user,
 	config_workdir, config_volume, config_expose, config_stopsignal, config_healthcheck,
 	config_maintainer, config_onbuild;
 apply_fn copy_apply, run_apply, run_flags;
-/* Refuses flags that are wrong whatever the variables are: for stages that nobody wants. */
+/* Refuses flags other than --mount that are wrong: for stages that nobody wants. */
 int run_look(const struct instruction *instruction, struct msb_error *err);
 
 /* expand.c: a value in the stage's scope; ret is owned by the caller. */

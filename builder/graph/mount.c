@@ -488,13 +488,14 @@ int mount_read(struct site *site, const char *text, struct run_mount *ret, struc
 	return ret->kind == MOUNT_SSH ? settle_ssh(&draft, err) : settle_tree(&draft, err);
 }
 
-int mount_look(const char *text, struct msb_error *err)
+int mount_look(const char *text, char **ret_from, struct msb_error *err)
 {
 	struct run_mount mount = {0};
 	__attribute__((cleanup(draft_done))) struct draft draft = {.mount = &mount,
 								   .only_looks = true};
 	int r = read_fields(&draft, text, err);
 
+	*ret_from = draft.from && *draft.from ? steal(&draft.from) : NULL;
 	free(mount.id);
 	free(mount.source);
 	free(mount.target);

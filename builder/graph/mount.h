@@ -8,7 +8,8 @@
  * belongs to its step even when this fails. */
 int mount_read(struct site *site, const char *text, struct run_mount *ret, struct msb_error *err);
 
-/* Refuses what no value of a variable makes right: for stages that nobody wants. */
-int mount_look(const char *text, struct msb_error *err);
+/* Refuses what no value of a variable makes right: for stages that nobody wants. ret_from: where
+ * the files come from, or NULL; owned by the caller, also when this fails. */
+int mount_look(const char *text, char **ret_from, struct msb_error *err);
 
 #endif

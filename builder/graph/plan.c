@@ -290,26 +290,6 @@ static int apply_labels(struct planner *planner, size_t index, struct msb_error 
 	return 0;
 }
 
-/* Stages that nobody wants are held to the language as well. */
-static int look_at_unwanted(struct planner *planner, struct msb_error *err)
-{
-	const struct dockerfile *file = planner->file;
-	int r = 0;
-
-	for (size_t i = 0; i < planner->plan->stage_count; i++) {
-		if (planner->plan->stages[i].wanted)
-			continue;
-		for (size_t j = planner->first[i]; r == 0 && j < planner->first[i + 1]; j++) {
-			if (file->instructions[j].kind == INSTRUCTION_RUN)
-				r = run_look(&file->instructions[j], err);
-			if (r < 0)
-				return msb_error_prefix(err, r, "%s:%d", file->name,
-							file->instructions[j].line);
-		}
-	}
-	return 0;
-}
-
 static void planner_done(struct planner *planner)
 {
 	for (size_t i = 0; planner->scopes && i < planner->plan->stage_count; i++)
@@ -334,7 +314,7 @@ int plan_make(const struct plan_inputs *inputs, struct plan **ret, struct msb_er
 		return msb_error_memory(err);
 	if ((r = scope_globals(&planner, err)) < 0 || (r = stage_collect(&planner, err)) < 0 ||
 	    (r = stage_targets(&planner, err)) < 0 || (r = plan_pending(&planner, err)) < 0 ||
-	    (r = look_at_unwanted(&planner, err)) < 0)
+	    (r = circle_check(&planner, err)) < 0)
 		return r;
 	for (size_t i = 0; i < planner.plan->target_count; i++)
 		if ((r = apply_labels(&planner, planner.plan->targets[i], err)) < 0)

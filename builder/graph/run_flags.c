@@ -67,8 +67,5 @@ int run_look(const struct instruction *instruction, struct msb_error *err)
 
 	if (r == 0)
 		r = read_security(instruction, &insecure, err);
-	for (size_t i = 0; r == 0 && i < instruction->flag_count; i++)
-		if (strcmp(instruction->flags[i].name, "mount") == 0)
-			r = mount_look(instruction->flags[i].value, err);
 	return r;
 }

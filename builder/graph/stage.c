@@ -84,27 +84,53 @@ static int find_named(struct planner *planner, const char *name, struct source *
 	return inputs->named(inputs->context, name, ret, err);
 }
 
+/* A number, a stage above or this one, else any; stage_count for none. */
+static size_t refer(const struct plan *plan, const struct plan_stage *stage, const char *from)
+{
+	size_t found;
+
+	if (is_number(from, &found))
+		return found < plan->stage_count ? found : plan->stage_count;
+	found = find_stage(plan, stage->index, from);
+	return found < stage->index ? found : find_stage(plan, plan->stage_count, from);
+}
+
+int stage_lookup(struct planner *planner, const struct plan_stage *stage, const char *from,
+		 size_t *ret, struct msb_error *err)
+{
+	struct source other = {0};
+	size_t number;
+	int r = 0;
+
+	*ret = refer(planner->plan, stage, from);
+	if (*ret == planner->plan->stage_count)
+		return 0;
+	if (*ret > stage->index && !is_number(from, &number))
+		r = find_named(planner, from, &other, err);
+	free(other.image);
+	return r < 0 ? r : r == 0;
+}
+
+int stage_reads_itself(const char *name, struct msb_error *err)
+{
+	return msb_error_say(err, EINVAL,
+			     "stage '%s' reads from itself, a circular dependency; name an earlier "
+			     "stage or an image",
+			     name);
+}
+
 int stage_reference(struct planner *planner, struct plan_stage *stage, const char *from,
 		    struct source *ret, struct msb_error *err)
 {
 	const struct plan *plan = planner->plan;
-	size_t found, number;
+	size_t found = refer(plan, stage, from), number;
 	int r;
 
-	if (is_number(from, &found)) {
-		if (found >= plan->stage_count)
-			return msb_error_say(err, EINVAL, "no stage %s; the stages are 0 to %zu",
-					     from, plan->stage_count - 1);
-	} else {
-		found = find_stage(plan, stage->index, from);
-		if (found == stage->index)
-			found = find_stage(plan, plan->stage_count, from);
-	}
+	if (found == plan->stage_count && is_number(from, &number))
+		return msb_error_say(err, EINVAL, "no stage %s; the stages are 0 to %zu", from,
+				     plan->stage_count - 1);
 	if (found == stage->index)
-		return msb_error_say(err, EINVAL,
-				     "stage '%s' reads from itself, a circular dependency; name an "
-				     "earlier stage or an image",
-				     from);
+		return stage_reads_itself(from, err);
 	if (found > stage->index && !is_number(from, &number)) {
 		r = find_named(planner, from, ret, err);
 		if (r != 0)

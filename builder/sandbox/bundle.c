@@ -169,10 +169,17 @@ static json_t *make_capabilities(const struct sandbox_command *command)
 			 json_incref(effective), "effective", effective, "inheritable");
 }
 
+/* The own group stands among the others, too: one who gives it up by newgrp(1) shall not thereby
+ * pass where it is kept out. */
 static json_t *make_user(const struct sandbox_command *command)
 {
 	json_t *groups = json_array();
+	bool has_own = !idmap_sets_groups();
 
+	for (size_t i = 0; i < command->group_count; i++)
+		has_own |= command->groups[i] == command->gid;
+	if (!has_own)
+		groups = append(groups, json_integer(command->gid));
 	for (size_t i = 0; i < command->group_count; i++)
 		groups = append(groups, json_integer(command->groups[i]));
 	return json_pack("{s:I, s:I, s:o}", "uid", (json_int_t)command->uid, "gid",

@@ -41,6 +41,14 @@ bool idmap_has_gid(gid_t gid)
 	return map_has("/proc/self/gid_map", gid);
 }
 
+bool idmap_sets_groups(void)
+{
+	autofclose FILE *said = fopen("/proc/self/setgroups", "re");
+	char word[8] = "";
+
+	return !said || !fgets(word, sizeof(word), said) || strncmp(word, "deny", 4) != 0;
+}
+
 bool idmap_in_user_namespace(void)
 {
 	/* The first namespace is born with all ids mapped to themselves (user_namespaces(7)). */

@@ -16,6 +16,8 @@ bool idmap_in_user_namespace(void);
 /* True when this process's user namespace has a name for the id. */
 bool idmap_has_uid(uid_t uid);
 bool idmap_has_gid(gid_t gid);
+/* Whether a process in this user namespace may have supplementary groups. */
+bool idmap_sets_groups(void);
 
 /*
  * Maps the ids of a process that is about to enter a user namespace: the caller becomes 0, and the

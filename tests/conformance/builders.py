@@ -8,11 +8,12 @@ import shlex
 import shutil
 import subprocess
 import tarfile
-import time
+import tempfile
 from pathlib import Path
 
 from listing import changes, listing
 from outcome import image_part, refusal
+from root import SHARED
 
 HERE = Path(__file__).resolve().parent
 TAG = "conformance-result"
@@ -56,6 +57,14 @@ def base_tar(path):
         add("etc/hosts", tarfile.REGTYPE, 0o644)
         add("etc/resolv.conf", tarfile.REGTYPE, 0o644)
         add("etc/group", tarfile.REGTYPE, 0o644, GROUP.encode())
+
+
+def work_folder(stack):
+    """A scratch folder with the base image, below a path that other roots share."""
+    work = Path(stack.enter_context(
+        tempfile.TemporaryDirectory(prefix="msb-conformance.", dir=SHARED)))
+    base_tar(work / "base.tar")
+    return work
 
 
 def set_times(folder):
@@ -103,27 +112,27 @@ class Builder:
         context = self.prepare(case)
         flags = case.folder / "flags"
         flags = flags.read_text().replace("@context@", str(context)) if flags.exists() else ""
-        for base in sorted(case.folder.glob("base*/Dockerfile")):
-            self.build(base, base.parent, "-t", base.parent.name)
+        for base in sorted(path.parent for path in case.folder.glob("base*/Dockerfile")):
+            copy = self.work / "bases" / case.folder.name / base.name
+            shutil.copytree(base, copy, dirs_exist_ok=True)
+            self.build(copy / "Dockerfile", copy, "-t", base.name)
         # The Dockerfile stands outside the context, and under the name that messages give it.
         place = self.work / "Dockerfile"
         shutil.copyfile(self.dockerfile(case), place)
         done = self.build(place, context, "-t", TAG, *shlex.split(flags), check=False, cwd=self.work)
         if done.returncode != 0:
             return self.refused(done.stderr.decode(errors="replace"))
-        document = json.loads(self.call("inspect", TAG).stdout)[0]
-        outcome = image_part(document, self.history(), self.tree(document))
-        self.forget()
-        return outcome
+        document = self.document()
+        return image_part(document, self.history(), self.tree(document))
+
+    def document(self):
+        return json.loads(self.call("inspect", TAG).stdout)[0]
 
     def refused(self, said):
         """Its last line says what was wrong."""
         if "Docker daemon" in said:
             raise RuntimeError(said)
         return refusal(said.strip().splitlines()[-1])
-
-    def forget(self):
-        pass
 
     def history(self):
         """Oldest first, without the base's."""
@@ -155,86 +164,12 @@ class Msb(Builder):
         return changes(self.base, listing(self.mount / f"images/{TAG}:latest"))
 
 
-class Docker(Builder):
-    program = ["/usr/bin/docker"]
-
-    def __init__(self, work, host):
-        super().__init__(work)
-        self.env.update(DOCKER_HOST=host, DOCKER_BUILDKIT="1")
-        self.call("import", work / "base.tar", "base")
-        self.base = self._tree("base")
-
-    def dockerfile(self, case):
-        other = case.dockerfile.with_name(case.dockerfile.name + ".oracle")
-        return other if other.exists() else case.dockerfile
-
-    def _tree(self, name):
-        document = json.loads(self.call("inspect", name).stdout)[0]
-        return self._listing(document["GraphDriver"]["Data"])
-
-    def _listing(self, layers):
-        """The layers as dockerd keeps them, laid over each other."""
-        if not layers:
-            return {"/": self.base["/"]}
-        if "LowerDir" not in layers:
-            return listing(layers["UpperDir"])
-        place = self.work / "merged"
-        place.mkdir(exist_ok=True)
-        lower = f"lowerdir={layers['UpperDir']}:{layers['LowerDir']}"
-        subprocess.run(["mount", "-t", "overlay", "-o", "ro," + lower, "overlay", place],
-                       check=True)
-        try:
-            return listing(place)
-        finally:
-            subprocess.run(["umount", place], check=True)
-
-    def tree(self, document):
-        return changes(self.base, self._listing(document["GraphDriver"]["Data"]))
-
-
 @contextlib.contextmanager
-def dockerd(work):
-    """A daemon with everything of its own; DOCKER_HOST names one that runs already."""
-    if os.environ.get("MSB_CONFORMANCE_DOCKER"):
-        yield os.environ["MSB_CONFORMANCE_DOCKER"]
-        return
-    root = work / "docker"
-    root.mkdir()
-    host = f"unix://{root}/socket"
-    with open(root / "log", "wb") as log:
-        daemon = subprocess.Popen(
-            ["/usr/sbin/dockerd", "--iptables=false", "--bridge=none", "--data-root",
-             root / "data", "--exec-root", root / "exec", "--pidfile", root / "pid", "-H", host],
-            stdin=subprocess.DEVNULL, stdout=log, stderr=log)
-    try:
-        wait_for(host, daemon, root / "log")
-        yield host
-    finally:
-        daemon.terminate()
-        daemon.wait(30)
-        # It mounts its data onto itself.
-        subprocess.run(["umount", root / "data"], check=False, capture_output=True)
-
-
-def wait_for(host, daemon, log):
-    for _ in range(300):
-        if daemon.poll() is not None:
-            break
-        env = dict(os.environ, DOCKER_HOST=host)
-        if subprocess.run([*Docker.program, "version"], env=env, capture_output=True,
-                          check=False).returncode == 0:
-            return
-        time.sleep(0.1)
-    raise RuntimeError("dockerd does not answer:\n" + log.read_text()[-2000:])
-
-
-@contextlib.contextmanager
-def opened(work, live):
-    """(msb, docker), each with the base image; docker is None unless live."""
+def opened_msb(work):
+    """msb with the base image, in a store of its own."""
     program = Path(os.environ.get("MSB_BUILD", HERE.parents[1] / "build")) / "tools/msb/msb"
-    base_tar(work / "base.tar")
-    with contextlib.ExitStack() as stack:
-        docker = Docker(work, stack.enter_context(dockerd(work))) if live else None
-        msb = Msb(work, program.resolve())
-        stack.callback(msb.close)
-        yield msb, docker
+    msb = Msb(work, program.resolve())
+    try:
+        yield msb
+    finally:
+        msb.close()

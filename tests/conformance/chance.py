@@ -1,18 +1,20 @@
 #!/usr/bin/env python3
 """Builds random Dockerfiles with msb and BuildKit and tells where what comes out differs.
 
-  tests/conformance/chance.py KIND FIRST LAST    seeds FIRST to LAST - 1 of KIND: text, copy, ignore
+  tests/conformance/chance.py KIND FIRST LAST [ORACLE]    seeds FIRST to LAST - 1 of KIND: text, copy,
+                                                          ignore; ORACLE: as run.py's --ask
 
 The same seed gives the same Dockerfile and context. What differs is printed with the Dockerfile: a
 difference that is not one of those that README.md or a case calls meant is a bug in want of a case.
 """
+import contextlib
 import os
 import random
 import sys
-import tempfile
 from pathlib import Path
 
 import builders
+from oracles import USUAL, Oracles
 from outcome import compare
 from run import Case
 
@@ -132,21 +134,23 @@ def write_case(kind, seed, folder):
 
 
 def main():
-    if len(sys.argv) != 4 or sys.argv[1] not in KINDS:
+    if len(sys.argv) not in (4, 5) or sys.argv[1] not in KINDS:
         sys.exit(__doc__)
     kind, first, last = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
+    who = sys.argv[4] if len(sys.argv) > 4 else USUAL
     os.umask(0o022)
     differ = 0
-    with tempfile.TemporaryDirectory(prefix="msb-chance.", dir="/var/tmp") as work:
-        work = Path(work)
-        with builders.opened(work, True) as (msb, docker):
-            for seed in range(first, last):
-                case = write_case(kind, seed, work / "cases" / f"{kind}-{seed}")
-                wrong = compare(docker.outcome(case), msb.outcome(case), False)
-                differ += bool(wrong)
-                if wrong:
-                    print(f"--- {kind} {seed}", case.dockerfile.read_text(), *wrong, sep="\n")
-                    sys.stdout.flush()
+    with contextlib.ExitStack() as stack:
+        work = builders.work_folder(stack)
+        oracle = Oracles(stack, work, os.environ.get("MSB_CONFORMANCE_ROOT")).named(who)
+        msb = stack.enter_context(builders.opened_msb(work))
+        for seed in range(first, last):
+            case = write_case(kind, seed, work / "cases" / f"{kind}-{seed}")
+            wrong = compare(oracle.outcome(case), msb.outcome(case), who, False)
+            differ += bool(wrong)
+            if wrong:
+                print(f"--- {kind} {seed}", case.dockerfile.read_text(), *wrong, sep="\n")
+                sys.stdout.flush()
     print(f"{last - first} tried, {differ} differ")
     sys.exit(1 if differ else 0)
 

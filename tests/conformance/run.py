@@ -1,25 +1,29 @@
 #!/usr/bin/env python3
-"""Builds the cases below cases/ with msb and compares what comes out with BuildKit's answers.
+"""Builds the cases below cases/ with msb and compares what comes out with other builders' answers.
 
-  tests/conformance/run.py [--live | --record] [CASE...]
+  tests/conformance/run.py [--live | --record] [--root DIR] [CASE...]
 
-  (nothing)   against the answers stored in each case (oracle.json): needs no dockerd
+  (nothing)   against the answers stored in each case (oracle.json): needs no other builder
   --live      against a dockerd that is started for it, and the stored answers against it too
   --record    asks that dockerd and stores its answers
-  --meant     stores msb's answer as meant (meant.json) where it differs from BuildKit's
+  --root DIR  a root made by newer.sh (or $MSB_CONFORMANCE_ROOT), in which the other witnesses are;
+              without it the cases that name one are held against the stored answers alone
+  --ask WHO   asks docker, newer-docker or buildah, whomever the case names; stores nothing
+  --meant     stores msb's answer as meant (meant.json) where it differs from the oracle's
 
 MSB_BUILD names the build directory whose msb is tried. README.md tells what a case is.
 """
 import argparse
+import contextlib
 import json
 import os
 import sys
-import tempfile
 import time
 from pathlib import Path
 
 import builders
 from listing import difference
+from oracles import USUAL, WITNESSES, Oracles
 from outcome import compare
 
 HERE = Path(__file__).resolve().parent
@@ -39,22 +43,40 @@ class Case:
         path = self.folder / file
         return json.loads(path.read_text()) if path.exists() else {}
 
-    def oracle(self):
-        return self._stored("oracle.json").get(self.part)
+    def answer(self, who):
+        """What that witness said, as stored."""
+        return self._stored(self._file(who)).get(self.part)
+
+    def _file(self, who):
+        return "oracle.json" if who == self.witnesses()[0] else f"{who}.json"
 
     def meant(self):
         """What msb answers instead, where that is meant; case.md gives the reason."""
         return self._stored("meant.json").get(self.part)
 
-    def store(self, outcome, file="oracle.json"):
+    def store(self, outcome, who=None):
+        """As that witness's answer, or as what is meant."""
+        file = self._file(who) if who else "meant.json"
         answers = self._stored(file)
         answers[self.part] = outcome
         text = json.dumps(answers, indent=1, sort_keys=True, ensure_ascii=True)
         (self.folder / file).write_text(text + "\n")
 
-    def words(self):
-        """True where BuildKit is asked in other words than msb: see NAME.oracle."""
-        return self.dockerfile.with_name(self.dockerfile.name + ".oracle").exists()
+    def says(self, word):
+        return word + ": " in (self.folder / "case.md").read_text()
+
+    def witnesses(self):
+        """Who is asked, where it is not Debian 12's BuildKit alone; the first one is right."""
+        path = self.folder / "witness"
+        names = path.read_text().split() if path.exists() else [USUAL]
+        if not names or not set(names) <= {USUAL, *WITNESSES}:
+            sys.exit(f"run.py: {path} names {names}; known are {USUAL}, " + ", ".join(WITNESSES))
+        return names
+
+    def reworded(self):
+        """The Dockerfile in words that BuildKit of 2021 knows, or None."""
+        path = self.dockerfile.with_name(self.dockerfile.name + ".oracle")
+        return path if path.exists() else None
 
 
 def find_cases(wanted):
@@ -72,55 +94,106 @@ def without_words(answer):
     return {key: value for key, value in (answer or {}).items() if key != "said"}
 
 
-def try_case(case, msb, docker, options):
-    """The list of what is wrong; empty: all is well."""
-    wrong = []
-    if docker:
-        answer = docker.outcome(case)
-        if options.record:
-            case.store(answer)
-        else:
-            stale = difference(without_words(case.oracle()), without_words(answer))
-            wrong += ["stored answer: " + line for line in stale]
-    answer = case.oracle()
+def ask(case, who, oracles, options):
+    """What they answer now, or None where only stored answers are wanted or at hand."""
+    live = options.live or options.record
+    return oracles.named(who).outcome(case) if live and oracles.has(who) else None
+
+
+def stored(case, who, oracles, options):
+    """(what that witness says, lines that tell where this is not what is stored)"""
+    now = ask(case, who, oracles, options)
+    if options.record and not now:
+        return None, [f"{who} lives in a root: --root DIR"]
+    if options.record:
+        case.store(now, who)
+    answer = case.answer(who)
     if answer is None:
-        return ["there is no stored answer: run.py --record " + case.name]
+        return None, [f"there is no stored answer of {who}: run.py --record {case.name}"]
+    if not now:
+        return answer, []
+    return answer, ["stored answer: " + line
+                    for line in difference(without_words(answer), without_words(now))]
+
+
+def try_case(case, msb, oracles, options):
+    """The list of what is wrong; empty: all is well."""
+    if options.ask:
+        answer = ask(case, options.ask, oracles, options)
+        reworded = case.reworded() and options.ask == USUAL
+        return compare(answer, msb.outcome(case), options.ask, reworded)
     got = msb.outcome(case)
-    if options.meant and compare(answer, got, case.words()):
-        case.store(got, "meant.json")
+    wrong = []
+    for who in case.witnesses():
+        answer, stale = stored(case, who, oracles, options)
+        if answer is None:
+            return stale
+        differs = compare(answer, got, who, case.reworded())
+        first = who == case.witnesses()[0]
+        wrong += stale + (against(got, differs, who, case, options) if first else
+                          excused(differs, who, case))
+    return wrong
+
+
+def against(got, differs, who, case, options):
+    """What of msb's outcome is neither as in the oracle's answer nor as meant."""
+    if options.meant and differs:
+        case.store(got)
     meant = case.meant()
-    if meant is not None and "Meant: " not in (case.folder / "case.md").read_text():
+    if meant is None:
+        return differs
+    wrong = compare(meant, got, who, case.reworded())
+    if not case.says("Meant"):
         wrong.append("case.md gives no reason (\"Meant: ...\") for meant.json")
-    if meant is not None and not compare(answer, got, case.words()):
+    if not differs:
         wrong.append("meant.json says that msb differs here, but it does not")
-    return wrong + compare(meant if meant is not None else answer, got, case.words())
+    return wrong
 
 
-def main():
+def excused(differs, who, case):
+    """A further witness may disagree with the first one where case.md says why."""
+    said = case.says(who.capitalize())
+    if said and not differs and not case.part:
+        return [f"case.md says that {who} differs here, but it does not"]
+    return [] if said else differs
+
+
+def read_options():
     parser = argparse.ArgumentParser(usage=__doc__)
     parser.add_argument("--live", action="store_true")
     parser.add_argument("--record", action="store_true")
+    parser.add_argument("--root", default=os.environ.get("MSB_CONFORMANCE_ROOT"))
+    parser.add_argument("--ask", choices=(USUAL, *WITNESSES))
     parser.add_argument("--meant", action="store_true")
     parser.add_argument("cases", nargs="*")
     options = parser.parse_args()
+    options.live |= options.ask is not None
+    if options.ask in WITNESSES and not options.root:
+        parser.error(f"{options.ask} lives in a root: --root DIR")
+    return options
+
+
+def main():
+    options = read_options()
     cases = find_cases(options.cases)
     if not cases:
         sys.exit("run.py: there are no cases")
     os.umask(0o022)
     failed = 0
     print(f"1..{len(cases)}")
-    with tempfile.TemporaryDirectory(prefix="msb-conformance.", dir="/var/tmp") as work:
-        work = Path(work)
-        with builders.opened(work, options.live or options.record) as (msb, docker):
-            for number, case in enumerate(cases, 1):
-                begin = time.monotonic()
-                wrong = try_case(case, msb, docker, options)
-                seconds = time.monotonic() - begin
-                failed += bool(wrong)
-                print(f"{'not ' if wrong else ''}ok {number} - {case.name} ({seconds:.1f} s)")
-                for line in wrong:
-                    print("#   " + line)
-                sys.stdout.flush()
+    with contextlib.ExitStack() as stack:
+        work = builders.work_folder(stack)
+        oracles = Oracles(stack, work, options.root)
+        msb = stack.enter_context(builders.opened_msb(work))
+        for number, case in enumerate(cases, 1):
+            begin = time.monotonic()
+            wrong = try_case(case, msb, oracles, options)
+            seconds = time.monotonic() - begin
+            failed += bool(wrong)
+            print(f"{'not ' if wrong else ''}ok {number} - {case.name} ({seconds:.1f} s)")
+            for line in wrong:
+                print("#   " + line)
+            sys.stdout.flush()
     print(f"# {len(cases) - failed} of {len(cases)} cases are as they should be")
     sys.exit(1 if failed else 0)
 

@@ -1,0 +1,2 @@
+FROM base
+ADD --exclude=*.o a.tar /unpacked/

@@ -1,0 +1,2 @@
+FROM base
+ADD --exclude=**/*.o --exclude=deep src /to/

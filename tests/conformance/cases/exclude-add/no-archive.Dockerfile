@@ -1,0 +1,2 @@
+FROM base
+ADD --exclude=*.tar *.tar src/main.c /to/
