@@ -47,7 +47,7 @@ struct layer_unpack_options {
 	uint64_t limit;
 	bool set_owner; /* every entry gets uid and gid (ADD --chown) */
 	uint32_t uid, gid;
-	bool want_diff_id; /* costs a second hash of all bytes, in the decompressing thread */
+	bool want_diff_id; /* costs a second hash of all bytes */
 };
 
 struct layer_unpacked {
@@ -67,6 +67,10 @@ struct layer_unpacked {
 int layer_unpack(struct store_writer *writer, struct tree_edit *edit,
 		 const struct layer_source *source, const struct layer_unpack_options *options,
 		 struct layer_unpacked *ret, struct msb_error *err);
+
+/* Loads what unpacking needs. That takes milliseconds, which a caller who waits for something may
+ * have to spare; else the first layer_unpack() spends them. What fails is found again there. */
+void layer_unpack_ready(void);
 
 /* A layer whose entries come from elsewhere than a tar, in the tar's order; names, links and
  * whiteouts as in layer_unpack(). entry is not looked at where hardlink is another file's name. */
