@@ -1,6 +1,7 @@
 /* Images from registries and to them. */
 #include <stdlib.h>
 
+#include "http.h"
 #include "internal.h"
 #include "registry.h"
 
@@ -8,8 +9,11 @@ int msb_image_pull(const char *root, const struct msb_pull_options *options, msb
 		   void *context, struct msb_pull_result *ret, struct msb_error *err)
 {
 	AUTO(workshop_done) struct workshop workshop = {0};
-	int r = workshop_open(root, &workshop, err);
+	autohttpahead ahead = {0};
+	int r;
 
+	http_ahead_begin(&ahead);
+	r = workshop_open(root, &workshop, err);
 	return r < 0 ? r : image_pull(workshop.writer, options, tell, context, ret, err);
 }
 
@@ -31,8 +35,11 @@ int msb_image_push(const char *root, const struct msb_push_options *options, msb
 		   void *context, struct msb_push_result *ret, struct msb_error *err)
 {
 	AUTO(workshop_done) struct workshop workshop = {0};
-	int r = workshop_open(root, &workshop, err);
+	autohttpahead ahead = {0};
+	int r;
 
+	http_ahead_begin(&ahead);
+	r = workshop_open(root, &workshop, err);
 	return r < 0 ? r : image_push(workshop.writer, options, tell, context, ret, err);
 }
 

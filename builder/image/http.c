@@ -44,17 +44,43 @@ static void init_library(void)
 	libcurl.global_init(CURL_GLOBAL_DEFAULT);
 }
 
-int http_new(unsigned stall, struct http **ret, struct msb_error *err)
+static int load_library(struct msb_error *err)
 {
 	static pthread_once_t once = PTHREAD_ONCE_INIT;
 	int r = libcurl_load(err);
+
+	if (r >= 0)
+		pthread_once(&once, init_library);
+	return r;
+}
+
+static void *load_ahead(void *context)
+{
+	load_library(NULL);
+	return context;
+}
+
+void http_ahead_begin(struct http_ahead *ret)
+{
+	ret->begun = pthread_create(&ret->thread, NULL, load_ahead, NULL) == 0;
+}
+
+void http_ahead_end(struct http_ahead *ahead)
+{
+	if (ahead->begun)
+		pthread_join(ahead->thread, NULL);
+	ahead->begun = false;
+}
+
+int http_new(unsigned stall, struct http **ret, struct msb_error *err)
+{
+	int r = load_library(err);
 	struct http *http = r < 0 ? NULL : calloc(1, sizeof(*http));
 
 	if (r < 0)
 		return r;
 	if (!http)
 		return msb_error_memory(err);
-	pthread_once(&once, init_library);
 	http->stall = stall;
 	pthread_mutex_init(&http->lock, NULL);
 	*ret = http;

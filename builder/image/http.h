@@ -5,6 +5,7 @@
 #ifndef HTTP_H
 #define HTTP_H
 
+#include <pthread.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -16,6 +17,16 @@
 #include "strlist.h"
 
 struct http;
+
+/* Loads libcurl in a thread of its own, which takes milliseconds, while the caller does something
+ * else. http_new() waits for it; what fails is found again there. */
+struct http_ahead {
+	pthread_t thread;
+	bool begun;
+};
+void http_ahead_begin(struct http_ahead *ret);
+void http_ahead_end(struct http_ahead *ahead);
+#define autohttpahead __attribute__((cleanup(http_ahead_end))) struct http_ahead
 
 /* stall: seconds after which a transfer that hardly moves has failed. */
 int http_new(unsigned stall, struct http **ret, struct msb_error *err);

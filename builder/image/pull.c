@@ -415,6 +415,9 @@ static int try_layers(struct pull *pull, struct msb_error *err)
 
 	if (r >= 0)
 		r = begin_coming(pull, known, &coming, err);
+	/* The first bytes are on their way. */
+	if (r >= 0 && known < pull->manifest.layer_count)
+		layer_unpack_ready();
 	if (r >= 0)
 		r = take_layers(pull, &coming, known, err);
 	/* Nobody waits for tables that nobody wants. */

@@ -25,7 +25,7 @@ DEFINE_AUTO(struct decoder, decoder_free)
 /* True when the 512 bytes are the header of a tar entry: its checksum holds. */
 bool is_tar_header(const uint8_t *block);
 
-/* stream.c: the same, pulled ahead and hashed by a thread of its own. */
+/* stream.c: the same, pulled ahead by a thread of its own, and hashed. */
 struct stream;
 int stream_open(const struct layer_source *source, uint64_t limit, bool hash, struct stream **ret,
 		struct msb_error *err);

@@ -50,7 +50,7 @@ struct layer_unpack_options {
 	/* Nanoseconds: time of directories that the archive has things in and no entry for, which
 	 * are root's and 0755. */
 	int64_t now;
-	bool want_diff_id; /* costs a second hash of all bytes, in the decompressing thread */
+	bool want_diff_id; /* costs a second hash of all bytes */
 };
 
 struct layer_unpacked {
@@ -70,6 +70,10 @@ struct layer_unpacked {
 int layer_unpack(struct store_writer *writer, struct tree_edit *edit,
 		 const struct layer_source *source, const struct layer_unpack_options *options,
 		 struct layer_unpacked *ret, struct msb_error *err);
+
+/* Loads what unpacking needs. That takes milliseconds, which a caller who waits for something may
+ * have to spare; else the first layer_unpack() spends them. What fails is found again there. */
+void layer_unpack_ready(void);
 
 /* A layer whose entries come from elsewhere than a tar, in the tar's order; names, links and
  * whiteouts as in layer_unpack(). entry is not looked at where hardlink is another file's name. */

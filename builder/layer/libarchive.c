@@ -16,9 +16,14 @@ static struct library library = {
 	.lock = PTHREAD_MUTEX_INITIALIZER,
 };
 
+int libarchive_load(struct msb_error *err)
+{
+	return library_load(&library, err);
+}
+
 int libarchive_open(struct archive **ret, struct msb_error *err)
 {
-	int r = library_load(&library, err);
+	int r = libarchive_load(err);
 	struct archive *archive = r < 0 ? NULL : libarchive.read_new();
 
 	if (r < 0)

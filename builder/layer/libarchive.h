@@ -29,8 +29,9 @@ struct libarchive {
 	LIBARCHIVE_FUNCTIONS(LIBARCHIVE_MEMBER)
 	__typeof__(archive_errno) *error_number; /* errno is a macro */
 };
-extern struct libarchive libarchive; /* filled in by libarchive_open() */
+extern struct libarchive libarchive; /* filled in by libarchive_load() */
 
+int libarchive_load(struct msb_error *err);
 /* A new reader, which its caller frees. */
 int libarchive_open(struct archive **ret, struct msb_error *err);
 /* Accepts NULL, also where nothing was loaded. */

@@ -1,4 +1,5 @@
-/* A thread that reads, decompresses and hashes ahead of whoever unpacks. */
+/* A thread that reads and decompresses ahead of whoever unpacks. Each piece is also hashed, in
+ * their order, by whichever of the two would otherwise wait for the other. */
 #include <errno.h>
 #include <pthread.h>
 #include <string.h>
@@ -9,6 +10,8 @@
  * the two threads. */
 #define PIECES     4
 #define PIECE_SIZE ((size_t)1024 * 1024)
+/* The first is smaller, and the next twice as large: the unpacker begins early. */
+#define FIRST_SIZE ((size_t)128 * 1024)
 
 struct stream {
 	struct layer_source source;
@@ -22,12 +25,37 @@ struct stream {
 	pthread_mutex_t lock;
 	pthread_cond_t changed;
 	size_t written, read; /* pieces; all below are guarded by lock */
+	size_t hashed;        /* pieces; at most written, at least read */
+	bool hashing;         /* one of the two is at it */
 	bool holds;           /* the reader still has piece read % PIECES */
 	bool ended, stopped;
 	int result;
 	struct msb_error error;
 	uint64_t size;
 };
+
+/* With the lock held: hashes the next piece, unless the other one does just now. False: neither has
+ * anything to hash. */
+static bool hash_one(struct stream *stream)
+{
+	size_t at = stream->hashed % PIECES;
+
+	if (stream->hashed == stream->written)
+		return false;
+	if (stream->hashing) {
+		pthread_cond_wait(&stream->changed, &stream->lock);
+		return true;
+	}
+	stream->hashing = true;
+	pthread_mutex_unlock(&stream->lock);
+	if (stream->hasher)
+		msb_hasher_update(stream->hasher, stream->pieces[at], stream->sizes[at]);
+	pthread_mutex_lock(&stream->lock);
+	stream->hashing = false;
+	stream->hashed++;
+	pthread_cond_broadcast(&stream->changed);
+	return true;
+}
 
 /* Waits for a piece to write to; NULL when the reader has gone. */
 static uint8_t *free_piece(struct stream *stream)
@@ -36,7 +64,8 @@ static uint8_t *free_piece(struct stream *stream)
 
 	pthread_mutex_lock(&stream->lock);
 	while (stream->written - stream->read == PIECES && !stream->stopped)
-		pthread_cond_wait(&stream->changed, &stream->lock);
+		if (!hash_one(stream))
+			pthread_cond_wait(&stream->changed, &stream->lock);
 	if (!stream->stopped)
 		piece = stream->pieces[stream->written % PIECES];
 	pthread_mutex_unlock(&stream->lock);
@@ -48,21 +77,34 @@ static void hand_over(struct stream *stream, size_t size)
 	pthread_mutex_lock(&stream->lock);
 	stream->sizes[stream->written++ % PIECES] = size;
 	stream->size += size;
-	pthread_cond_signal(&stream->changed);
+	pthread_cond_broadcast(&stream->changed);
 	pthread_mutex_unlock(&stream->lock);
+}
+
+/* With the lock held: the reader is done with what it holds, which the other may write to now. */
+static void give_back(struct stream *stream)
+{
+	if (!stream->holds)
+		return;
+	while (stream->hashed == stream->read)
+		hash_one(stream);
+	stream->read++;
+	stream->holds = false;
+	pthread_cond_broadcast(&stream->changed);
 }
 
 static int pump(struct stream *stream, struct msb_error *err)
 {
 	AUTO(decoder_freep) struct decoder *decoder = NULL;
 	uint64_t total = 0;
+	size_t size = FIRST_SIZE;
 	uint8_t *piece;
 	int r = decoder_new(&stream->source, &decoder, err);
 
 	if (r < 0)
 		return r;
 	while ((piece = free_piece(stream))) {
-		ssize_t n = decoder_read(decoder, piece, PIECE_SIZE, err);
+		ssize_t n = decoder_read(decoder, piece, size, err);
 
 		if (n <= 0)
 			return (int)n;
@@ -71,9 +113,8 @@ static int pump(struct stream *stream, struct msb_error *err)
 			return msb_error_say(err, EFBIG,
 					     "the archive unpacks to more than %llu bytes",
 					     (unsigned long long)stream->limit);
-		if (stream->hasher)
-			msb_hasher_update(stream->hasher, piece, (size_t)n);
 		hand_over(stream, (size_t)n);
+		size = size < PIECE_SIZE ? 2 * size : size;
 	}
 	return 0;
 }
@@ -88,7 +129,7 @@ static void *run(void *context)
 	stream->result = r;
 	stream->error = err;
 	stream->ended = true;
-	pthread_cond_signal(&stream->changed);
+	pthread_cond_broadcast(&stream->changed);
 	pthread_mutex_unlock(&stream->lock);
 	return NULL;
 }
@@ -123,11 +164,7 @@ ssize_t stream_next(struct stream *stream, const void **ret)
 	ssize_t n = 0;
 
 	pthread_mutex_lock(&stream->lock);
-	if (stream->holds) {
-		stream->read++;
-		stream->holds = false;
-		pthread_cond_signal(&stream->changed);
-	}
+	give_back(stream);
 	while (stream->written == stream->read && !stream->ended)
 		pthread_cond_wait(&stream->changed, &stream->lock);
 	if (stream->written > stream->read) {
@@ -147,7 +184,7 @@ static void join(struct stream *stream)
 		return;
 	pthread_mutex_lock(&stream->lock);
 	stream->stopped = true;
-	pthread_cond_signal(&stream->changed);
+	pthread_cond_broadcast(&stream->changed);
 	pthread_mutex_unlock(&stream->lock);
 	pthread_join(stream->thread, NULL);
 	stream->started = false;

@@ -172,6 +172,11 @@ static void make_plain_locale(void)
 	plain_locale = newlocale(LC_ALL_MASK, "C", (locale_t)0);
 }
 
+void layer_unpack_ready(void)
+{
+	libarchive_load(NULL);
+}
+
 int layer_unpack(struct store_writer *writer, struct tree_edit *edit,
 		 const struct layer_source *source, const struct layer_unpack_options *options,
 		 struct layer_unpacked *ret, struct msb_error *err)
