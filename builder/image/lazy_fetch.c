@@ -8,7 +8,7 @@
 
 #include "lazy.h"
 #include "lazy_request.h"
-#include "reference.h"
+#include "lazy_sources.h"
 
 /* Compressed bytes that a request brings besides what was asked for; more while they are asked for
  * in their order. */
@@ -19,21 +19,6 @@
 /* Files of a request, and bytes that they may unpack to. */
 #define BATCH         512
 #define UNPACKED_MOST ((uint64_t)64 * 1024 * 1024)
-/* A registry that failed is not asked again for so long: its next readers would wait as long. */
-#define REST_NS ((int64_t)5 * 1000000000)
-
-/* A repository at a registry, or at a mirror of that. */
-struct source {
-	struct source *next;
-	char *place;           /* "docker.io/library/node"; owned */
-	char *address;         /* of the mirror; NULL: the registry itself; owned */
-	pthread_mutex_t lock;  /* guards all below */
-	struct remote *remote; /* owned; NULL: not spoken to yet */
-	unsigned users;        /* of remote */
-	bool refused;          /* remote is of no use: others may know us by now */
-	int64_t failed_ns;     /* 0: not lately */
-	struct msb_error error;
-};
 
 /* What a thread is fetching. */
 struct flight {
@@ -46,16 +31,13 @@ struct flight {
 
 struct lazy_fetcher {
 	struct msb_store *store;
-	struct store_writer *lent; /* NULL: own is opened when needed */
-	pthread_mutex_t lock;      /* guards all below */
+	struct store_writer *lent;    /* NULL: own is opened when needed */
+	struct lazy_sources *sources; /* owned */
+	pthread_mutex_t lock;         /* guards all below */
 	pthread_cond_t landed;
 	struct flight *flights;
 	struct store_writer *own; /* while there are users */
 	unsigned users;
-	bool ready; /* settings and http are there */
-	struct registries settings;
-	struct http *http;
-	struct source *sources; /* owned */
 	/* Where the last request ended. */
 	struct msb_digest last_layer;
 	uint64_t last_stop, window;
@@ -68,6 +50,11 @@ int lazy_fetcher_new(struct msb_store *store, struct store_writer *writer,
 
 	if (!fetcher)
 		return msb_error_memory(err);
+	fetcher->sources = lazy_sources_new();
+	if (!fetcher->sources) {
+		free(fetcher);
+		return msb_error_memory(err);
+	}
 	fetcher->store = store;
 	fetcher->lent = writer;
 	pthread_mutex_init(&fetcher->lock, NULL);
@@ -82,18 +69,7 @@ void lazy_fetcher_free(void *context)
 
 	if (!fetcher)
 		return;
-	while (fetcher->sources) {
-		struct source *source = fetcher->sources;
-
-		fetcher->sources = source->next;
-		remote_close(source->remote);
-		pthread_mutex_destroy(&source->lock);
-		free(source->place);
-		free(source->address);
-		free(source);
-	}
-	http_free(fetcher->http);
-	registries_done(&fetcher->settings);
+	lazy_sources_free(fetcher->sources);
 	pthread_cond_destroy(&fetcher->landed);
 	pthread_mutex_destroy(&fetcher->lock);
 	free(fetcher);
@@ -139,131 +115,10 @@ static int commit(struct store_writer *writer, struct msb_error *err)
 	return r < 0 ? r : store_commit(writer, err);
 }
 
-/* --- Sources --- */
-
-/* With the lock held, as the next one. */
-static int get_ready(struct lazy_fetcher *fetcher, struct msb_error *err)
+static int get(void *context, struct remote *remote, struct msb_error *err)
 {
-	int r = 0;
-
-	if (fetcher->ready)
-		return 0;
-	r = registries_read(&fetcher->settings, err);
-	if (r < 0)
-		return r;
-	registries_hurry(&fetcher->settings);
-	r = http_new(fetcher->settings.timeout, &fetcher->http, err);
-	if (r < 0)
-		registries_done(&fetcher->settings);
-	else
-		fetcher->ready = true;
-	return r;
-}
-
-static int add_source(struct lazy_fetcher *fetcher, const char *place, const char *address,
-		      struct source **ret, struct msb_error *err)
-{
-	struct source **end = &fetcher->sources, *source;
-
-	for (; *end; end = &(*end)->next) {
-		const char *other = (*end)->address;
-
-		if (strcmp((*end)->place, place) == 0 &&
-		    (address && other ? strcmp(address, other) == 0 : address == other)) {
-			*ret = *end;
-			return 0;
-		}
-	}
-	source = calloc(1, sizeof(*source));
-	if (!source)
-		return msb_error_memory(err);
-	pthread_mutex_init(&source->lock, NULL);
-	*end = source;
-	source->place = strdup(place);
-	source->address = address ? strdup(address) : NULL;
-	if (!source->place || (address && !source->address))
-		return msb_error_memory(err);
-	*ret = source;
-	return 0;
-}
-
-/* The registry's mirrors come first, as in a pull. index: 0, 1, 2…; *ret NULL: there are no more.
- */
-static int nth_source(struct lazy_fetcher *fetcher, const char *place, size_t index,
-		      struct source **ret, struct msb_error *err)
-{
-	size_t length = strcspn(place, "/");
-	const char *address = NULL;
-	int r;
-
-	pthread_mutex_lock(&fetcher->lock);
-	r = get_ready(fetcher, err);
-	for (size_t i = 0; r >= 0 && i < fetcher->settings.mirrors.count && !address; i++) {
-		const char *mirror = fetcher->settings.mirrors.items[i];
-
-		if (strncmp(mirror, place, length) == 0 && mirror[length] == '=' && index-- == 0)
-			address = mirror + length + 1;
-	}
-	*ret = NULL;
-	if (r >= 0 && (address || index == 0))
-		r = add_source(fetcher, place, address, ret, err);
-	pthread_mutex_unlock(&fetcher->lock);
-	return r;
-}
-
-/* Ends what open_source() began. */
-static void close_source(struct source *source, int r, const struct msb_error *err)
-{
-	bool rests = r == -ECONNREFUSED || r == -ETIMEDOUT || r == -ECONNRESET ||
-		     r == -EHOSTUNREACH || r == -EIO || r == -EBUSY || r == -EACCES;
-
-	pthread_mutex_lock(&source->lock);
-	source->failed_ns = rests ? remote_clock() : 0;
-	if (rests)
-		source->error = *err;
-	source->refused = source->refused || r == -EACCES;
-	if (--source->users == 0 && source->refused) {
-		remote_close(source->remote);
-		source->remote = NULL;
-		source->refused = false;
-	}
-	pthread_mutex_unlock(&source->lock);
-}
-
-/* With the source's lock held. */
-static int say_hello(struct lazy_fetcher *fetcher, struct source *source, struct msb_error *err)
-{
-	const char *slash = strchr(source->place, '/');
-	autofree char *domain =
-		slash ? strndup(source->place, (size_t)(slash - source->place)) : NULL;
-
-	if (!domain)
-		return msb_error_say(err, EBADMSG, "'%s' is no repository", source->place);
-	return remote_open(fetcher->http, &fetcher->settings, domain, slash + 1, source->address,
-			   &source->remote, err);
-}
-
-static int open_source(struct lazy_fetcher *fetcher, struct source *source, struct msb_error *err)
-{
-	int r = 0;
-
-	pthread_mutex_lock(&source->lock);
-	if (source->failed_ns && remote_clock() - source->failed_ns < REST_NS) {
-		r = source->error.code;
-		*err = source->error;
-	} else if (!source->remote) {
-		r = say_hello(fetcher, source, err);
-		source->failed_ns = r < 0 ? remote_clock() : 0;
-		source->error = *err;
-	}
-	source->users += r >= 0;
-	pthread_mutex_unlock(&source->lock);
-	return r;
-}
-
-static int get(struct lazy_request *request, struct source *source, struct msb_error *err)
-{
-	int r = lazy_request_get(request, source->remote, err);
+	struct lazy_request *request = context;
+	int r = lazy_request_get(request, remote, err);
 
 	return r == 1 ? commit(request->writer, err) : r;
 }
@@ -363,25 +218,6 @@ static int plan(struct lazy_fetcher *fetcher, struct lazy_request *request, stru
 	return r;
 }
 
-/* 1: there is no such source. */
-static int get_from(struct lazy_fetcher *fetcher, const char *place, size_t index,
-		    struct lazy_request *request, struct msb_error *err)
-{
-	struct source *source;
-	struct msb_error why = {0};
-	int r = nth_source(fetcher, place, index, &source, &why);
-
-	if (r >= 0 && !source)
-		return 1;
-	if (r >= 0)
-		r = open_source(fetcher, source, &why);
-	if (r >= 0) {
-		r = get(request, source, &why);
-		close_source(source, r, &why);
-	}
-	return r < 0 ? msb_error_say(err, r, "%s: %s", place, why.text) : 0;
-}
-
 /* From wherever the layer was seen. */
 static int get_somewhere(struct lazy_fetcher *fetcher, struct lazy_request *request,
 			 struct msb_error *err)
@@ -394,15 +230,8 @@ static int get_somewhere(struct lazy_fetcher *fetcher, struct lazy_request *requ
 		return r;
 	r = msb_error_say(err, EIO, "nobody knows where layer %s is",
 			  msb_digest_format(&request->files[0].layer, text));
-	for (size_t i = 0; r < 0 && r != -ENOMEM && i < places.count; i++) {
-		for (size_t index = 0; r < 0; index++) {
-			int tried = get_from(fetcher, places.items[i], index, request, err);
-
-			if (tried == 1)
-				break;
-			r = tried;
-		}
-	}
+	for (size_t i = 0; r < 0 && r != -ENOMEM && i < places.count; i++)
+		r = lazy_sources_get(fetcher->sources, places.items[i], get, request, err);
 	return r;
 }
 
@@ -432,18 +261,46 @@ static int fetch_one(struct lazy_fetcher *fetcher, struct store_remote *file, st
 	return r;
 }
 
+/* What is put is here for us, and for others once it is committed: whoever puts it lands then. Not
+ * with a flight of one's own for a piece of it. */
+static void wait_for_last_piece(struct lazy_fetcher *fetcher, const struct msb_digest *digest)
+{
+	const struct flight *flight;
+
+	pthread_mutex_lock(&fetcher->lock);
+	do {
+		flight = fetcher->flights;
+		while (flight && !(flight->last && msb_digest_equal(flight->wanted, digest)))
+			flight = flight->next;
+		if (flight)
+			pthread_cond_wait(&fetcher->landed, &fetcher->lock);
+	} while (flight);
+	pthread_mutex_unlock(&fetcher->lock);
+}
+
+/* 0: it is here; 1: in all of *ret, which is the caller's. */
+static int find(struct lazy_fetcher *fetcher, const struct msb_digest *digest,
+		struct store_remote **ret, size_t *ret_count, struct msb_error *err)
+{
+	int r = msb_store_has(fetcher->store, digest, NULL, err);
+
+	if (r == MSB_HERE)
+		wait_for_last_piece(fetcher, digest);
+	if (r < 0 || r == MSB_HERE)
+		return r < 0 ? r : 0;
+	r = store_remote_find(fetcher->store, digest, ret, ret_count, err);
+	return r < 0 ? r : 1;
+}
+
 static int fetch(struct lazy_fetcher *fetcher, const struct msb_digest *digest,
 		 struct flight *flight, struct msb_error *err)
 {
-	struct store_remote *files = NULL;
+	struct store_remote *files;
 	char text[MSB_DIGEST_TEXT];
-	size_t count = 0;
-	int r = msb_store_has(fetcher->store, digest, NULL, err);
+	size_t count;
+	int r = find(fetcher, digest, &files, &count, err);
 
-	if (r < 0 || r == MSB_HERE)
-		return r < 0 ? r : 0;
-	r = store_remote_find(fetcher->store, digest, &files, &count, err);
-	if (r < 0)
+	if (r <= 0)
 		return r;
 	r = msb_error_say(err, EIO, "nobody knows where blob %s is",
 			  msb_digest_format(digest, text));
@@ -518,14 +375,14 @@ static void plan_pieces(struct lazy_fetcher *fetcher, struct lazy_request *reque
 	fetcher->last_stop = request->stop;
 }
 
+/* 1: all of the file is here, perhaps not committed yet. */
 static int get_pieces(struct lazy_fetcher *fetcher, struct lazy_request *request,
 		      struct flight *flight, struct msb_error *err)
 {
 	int r = msb_store_has(fetcher->store, &request->files[0].digest, NULL, err);
 
-	/* Another thread has brought the last piece, perhaps. */
 	if (r < 0 || r == MSB_HERE)
-		return r < 0 ? r : 0;
+		return r < 0 ? r : 1;
 	r = store_partial_open(request->writer, &request->files[0], &request->partial, err);
 	if (r < 0)
 		return r;
@@ -571,23 +428,21 @@ static int fetch_piece(struct lazy_fetcher *fetcher, struct store_remote *file, 
 	land(fetcher, &flight);
 	pthread_mutex_unlock(&fetcher->lock);
 	give_writer(fetcher);
-	return r;
+	if (r == 1)
+		wait_for_last_piece(fetcher, &digest);
+	return r == 1 ? 0 : r;
 }
 
 /* 1: it does not come in pieces. */
 static int fetch_at(struct lazy_fetcher *fetcher, const struct msb_digest *digest, uint64_t offset,
 		    struct msb_error *err)
 {
-	struct store_remote *files = NULL;
-	size_t count = 0;
-	int r = msb_store_has(fetcher->store, digest, NULL, err);
+	struct store_remote *files;
+	size_t count;
+	int r = find(fetcher, digest, &files, &count, err);
 
-	if (r < 0 || r == MSB_HERE)
-		return r < 0 ? r : 0;
-	r = store_remote_find(fetcher->store, digest, &files, &count, err);
-	if (r < 0)
+	if (r <= 0)
 		return r;
-	r = 1;
 	for (size_t i = 0; r != 0 && r != -ENOMEM && i < count; i++)
 		if (store_remote_has_pieces(&files[i]) && offset < files[i].size)
 			r = fetch_piece(fetcher, &files[i], offset, err);

@@ -3,19 +3,6 @@
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/registries.sh"
 
-# serve: the registry, on a port of its choice, which is in $port; its pid is in $server.
-serve() {
-    rm -f "$work/port"
-    spawn "$here/registry_server.py" "$work/srv" "$work/port"
-    server=$spawned
-    eventually test -e "$work/port"
-    port=$(cat "$work/port")
-}
-
-at_most() { # NUMBER LIMIT
-    (($1 <= $2)) || fail "$1, which is more than $2"
-}
-
 # show REPOSITORY [OPTION…]: the image there in a new store and a new mount, at $tree; what its
 # daemon says is in $work/said.
 show() {

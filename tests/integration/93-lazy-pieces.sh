@@ -3,14 +3,6 @@
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/registries.sh"
 
-serve() {
-    rm -f "$work/port"
-    spawn "$here/registry_server.py" "$work/srv" "$work/port"
-    server=$spawned
-    eventually test -e "$work/port"
-    port=$(cat "$work/port")
-}
-
 # show FORM: the image in a new store and a new mount, at $tree.
 show() {
     if mountpoint -q "$mnt"; then
@@ -21,19 +13,6 @@ show() {
     mount_store
     tree=$mnt/images/127.0.0.1:$port/good/app:$1
     forget
-}
-
-forget() {
-    : >"$work/srv/log"
-    : >"$work/srv/sent"
-}
-
-sent() {
-    awk '{ sum += $1 } END { print sum + 0 }' "$work/srv/sent"
-}
-
-at_most() { # NUMBER LIMIT
-    (($1 <= $2)) || fail "$1, which is more than $2"
 }
 
 # part FILE OFFSET SIZE: its digest.

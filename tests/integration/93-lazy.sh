@@ -1,42 +1,7 @@
 #!/bin/bash
 # Lazy images: eStargz and zstd:chunked, whose files come when they are read.
 . "$(dirname "$0")/lib.sh"
-
-export XDG_CONFIG_HOME=$work/config HOME=$work/home DOCKER_CONFIG=$work/docker
-mkdir -p "$XDG_CONFIG_HOME/msb" "$HOME" "$DOCKER_CONFIG"
-unset REGISTRY_AUTH_FILE http_proxy https_proxy all_proxy HTTP_PROXY HTTPS_PROXY ALL_PROXY
-
-settings() {
-    cat >"$XDG_CONFIG_HOME/msb/registries.json"
-}
-
-# serve: the registry, on a port of its choice, which is in $port; its pid is in $server.
-serve() {
-    rm -f "$work/port"
-    spawn "$here/registry_server.py" "$work/srv" "$work/port"
-    server=$spawned
-    eventually test -e "$work/port"
-    port=$(cat "$work/port")
-}
-
-# What the registry was asked for since the last call.
-forget() {
-    : >"$work/srv/log"
-    : >"$work/srv/sent"
-}
-
-asked() {
-    wc -l <"$work/srv/log"
-}
-
-sent() {
-    awk '{ sum += $1 } END { print sum + 0 }' "$work/srv/sent"
-}
-
-# at_most WHAT LIMIT
-at_most() {
-    (($1 <= $2)) || fail "$1, which is more than $2"
-}
+. "$(dirname "$0")/registries.sh"
 
 fresh_store() {
     if mountpoint -q "$mnt"; then

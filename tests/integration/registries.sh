@@ -66,3 +66,34 @@ second() {
     export MSB_ROOT=$work/$1
     msb load -i "$work/base.tar" >out
 }
+
+# --- The registry that misbehaves as it is told (registry_server.py), in $work/srv ---
+
+# serve: starts it on a port of its choice, or on $PORT; it is in $port, its pid in $server.
+serve() {
+    rm -f "$work/port"
+    spawn "$here/registry_server.py" "$work/srv" "$work/port"
+    # shellcheck disable=SC2034 # for the tests
+    server=$spawned
+    eventually test -e "$work/port"
+    # shellcheck disable=SC2034
+    port=$(cat "$work/port")
+}
+
+# forget: from here on its requests, and the bytes of its answers, are counted.
+forget() {
+    : >"$work/srv/log"
+    : >"$work/srv/sent"
+}
+
+asked() {
+    wc -l <"$work/srv/log"
+}
+
+sent() {
+    awk '{ sum += $1 } END { print sum + 0 }' "$work/srv/sent"
+}
+
+at_most() { # NUMBER LIMIT
+    (($1 <= $2)) || fail "$1, which is more than $2"
+}
