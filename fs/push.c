@@ -15,6 +15,8 @@
 #define WINDOW_MAX   64
 /* So many bytes at a time: the reader waits for them. */
 #define BYTES_MAX (512 * 1024)
+/* So many of them while the reader waits; the rest while it reads these. */
+#define BYTES_FIRST (128 * 1024)
 /* Who may not push itself waits at most so long for the thread that does. */
 #define PATIENCE_NS 2000000
 /* What lies between two files in order: so many files that are not read. Directories, links and the
@@ -181,7 +183,7 @@ static size_t push_one(struct push *push, const struct core_place *place)
 }
 
 /* Pushes what the reader is expected to want, unless another thread is at it. */
-static void push_some(struct push *push)
+static void push_some(struct push *push, size_t bytes_max)
 {
 	struct core_place place;
 	size_t bytes = 0;
@@ -191,7 +193,7 @@ static void push_some(struct push *push)
 		return;
 	while (more) {
 		pthread_mutex_lock(&push->lock);
-		more = !push->stopping && bytes < BYTES_MAX && take_work(push, &place);
+		more = !push->stopping && bytes < bytes_max && take_work(push, &place);
 		pthread_mutex_unlock(&push->lock);
 		if (more)
 			bytes += push_one(push, &place);
@@ -212,7 +214,7 @@ static void *run_pusher(void *context)
 		}
 		asked = push->asked;
 		pthread_mutex_unlock(&push->lock);
-		push_some(push);
+		push_some(push, BYTES_MAX);
 		pthread_mutex_lock(&push->lock);
 		push->done = asked;
 		pthread_cond_broadcast(&push->changed);
@@ -221,26 +223,32 @@ static void *run_pusher(void *context)
 	return NULL;
 }
 
-/* With the lock held. */
-static void ask_pusher(struct push *push)
+/* With the lock held. False: there is nothing to do, or nobody to do it. */
+static bool ask_pusher(struct push *push)
 {
-	struct timespec until;
-	uint64_t asked;
-
 	if (push->stopping || !has_work(push))
-		return;
+		return false;
 	if (!push->has_pusher)
 		push->has_pusher = pthread_create(&push->pusher, NULL, run_pusher, push) == 0;
 	if (!push->has_pusher)
-		return;
+		return false;
+	push->asked++;
+	pthread_cond_broadcast(&push->changed);
+	return true;
+}
+
+/* With the lock held. */
+static void wait_for_pusher(struct push *push)
+{
+	uint64_t asked = push->asked;
+	struct timespec until;
+
 	clock_gettime(CLOCK_MONOTONIC, &until);
 	until.tv_nsec += PATIENCE_NS;
 	if (until.tv_nsec >= 1000000000) {
 		until.tv_nsec -= 1000000000;
 		until.tv_sec++;
 	}
-	asked = ++push->asked;
-	pthread_cond_broadcast(&push->changed);
 	while (push->done < asked && !push->stopping)
 		if (pthread_cond_timedwait(&push->changed, &push->lock, &until) != 0)
 			return;
@@ -251,11 +259,14 @@ static void work(struct push *push)
 {
 	bool ring = transport_is_ring();
 
-	if (ring)
-		ask_pusher(push);
+	if (!ring) {
+		pthread_mutex_unlock(&push->lock);
+		push_some(push, BYTES_FIRST);
+		pthread_mutex_lock(&push->lock);
+	}
+	if (ask_pusher(push) && ring)
+		wait_for_pusher(push);
 	pthread_mutex_unlock(&push->lock);
-	if (!ring)
-		push_some(push);
 }
 
 void push_saw_read(struct push *push, const struct core_place *place)
