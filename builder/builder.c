@@ -19,9 +19,18 @@
 
 int msb_store_make(const char *root, struct msb_error *err)
 {
-	int r = io_make_dirs(AT_FDCWD, root, 0755, err);
+	struct msb_error said = {0};
+	int r = io_make_dirs(AT_FDCWD, root, 0755, &said);
 
-	return r < 0 ? r : store_create(root, err);
+	if (r == -EACCES || r == -EROFS)
+		return msb_error_say(
+			err, r, "%s; for the store, --root DIR or MSB_ROOT names another place",
+			said.text);
+	if (r >= 0)
+		return store_create(root, err);
+	if (err)
+		*err = said;
+	return r;
 }
 
 /* What is still in a registry comes when it is wanted. writer NULL: none is open. */

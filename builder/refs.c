@@ -219,9 +219,8 @@ static int find_line(struct msb_store *store, const char *text, struct ref_place
 static char *nearest_name(struct msb_store *store, const char *text)
 {
 	autostrlist names = {0};
-	struct msb_image *images = NULL;
 	struct msb_stage *stages = NULL;
-	size_t image_count = 0, stage_count = 0;
+	size_t stage_count = 0;
 	const char *near;
 	int64_t build;
 
@@ -231,15 +230,7 @@ static char *nearest_name(struct msb_store *store, const char *text)
 			if (stages[i].name)
 				strlist_add(&names, stages[i].name);
 	msb_stages_free(stages, stage_count);
-	if (msb_records_images(store, &images, &image_count, NULL) >= 0)
-		for (size_t i = 0; i < image_count; i++) {
-			autofree char *repository = NULL, *tag = NULL;
-
-			if (images[i].name &&
-			    reference_split(images[i].name, &repository, &tag, NULL) >= 0)
-				strlist_add(&names, repository);
-		}
-	msb_images_free(images, image_count);
+	image_repositories(store, &names, NULL);
 	near = suggest(text, (const char *const *)names.items, names.count);
 	return near ? strdup(near) : NULL;
 }

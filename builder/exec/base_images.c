@@ -3,9 +3,12 @@
 #include <string.h>
 
 #include "base_images.h"
+#include "buffer.h"
 #include "platform.h"
 #include "reference.h"
 #include "registry.h"
+#include "strlist.h"
+#include "suggest.h"
 
 void base_images_init(struct base_images *images, const struct base_image_source *source)
 {
@@ -65,13 +68,29 @@ static int pull(struct base_images *images, const char *reference, const struct 
 	return image_pull(images->source.writer, &options, tell_pull, images, &result, err);
 }
 
-static int not_here(const char *reference, int code, const struct msb_error *why,
-		    struct msb_error *err)
+/* "did you mean node? ", or nothing; owned. */
+static char *hint_at_name(struct msb_store *store, const char *reference)
 {
+	autofree char *normalized = NULL, *repository = NULL, *tag = NULL;
+	autostrlist names = {0};
+	const char *near = NULL;
+
+	if (reference_normalize(reference, &normalized, NULL) >= 0 &&
+	    reference_split(normalized, &repository, &tag, NULL) >= 0 &&
+	    image_repositories(store, &names, NULL) >= 0 && !strlist_has(&names, repository))
+		near = suggest(repository, (const char *const *)names.items, names.count);
+	return near ? buffer_format("did you mean %s? else ", near) : strdup("");
+}
+
+static int not_here(struct msb_store *store, const char *reference, int code,
+		    const struct msb_error *why, struct msb_error *err)
+{
+	autofree char *hint = hint_at_name(store, reference);
+
 	return msb_error_say(err, code,
-			     "image '%s' is not in the store, and not to be had (bring it in with "
-			     "'msb load -i FILE' or 'msb import FILE %s'): %s",
-			     reference, reference, why->text);
+			     "image '%s' is not in the store, and not to be had (%sbring it in "
+			     "with 'msb load -i FILE' or 'msb import FILE %s'): %s",
+			     reference, hint ? hint : "", reference, why->text);
 }
 
 /* The image's record, fetched where it is missing, or in any case where the build says so. */
@@ -91,7 +110,7 @@ static int find_record(struct base_images *images, const char *reference,
 	if (r != -ENOENT || !can_pull(images, reference))
 		return r;
 	r = pull(images, reference, platform, &why);
-	return r < 0 ? not_here(reference, r, &why, err)
+	return r < 0 ? not_here(images->source.store, reference, r, &why, err)
 		     : image_find(images->source.store, reference, ret, err);
 }
 

@@ -174,6 +174,26 @@ static bool is_id_prefix(const char *text)
 	       strspn(text, "0123456789abcdef") == length;
 }
 
+int image_repositories(struct msb_store *store, struct strlist *ret, struct msb_error *err)
+{
+	struct msb_image *images;
+	size_t count;
+	int r = msb_records_images(store, &images, &count, err);
+
+	if (r < 0)
+		return r;
+	for (size_t i = 0; r >= 0 && i < count; i++) {
+		autofree char *repository = NULL, *tag = NULL;
+
+		if (images[i].name &&
+		    reference_split(images[i].name, &repository, &tag, NULL) >= 0 &&
+		    strlist_add(ret, repository) < 0)
+			r = msb_error_memory(err);
+	}
+	msb_images_free(images, count);
+	return r;
+}
+
 int image_find(struct msb_store *store, const char *text, struct msb_image **ret,
 	       struct msb_error *err)
 {

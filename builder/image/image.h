@@ -66,6 +66,8 @@ int image_put(struct store_writer *writer, const struct image *image,
  * ID of at least 4 digits. -ENOENT with a sentence. */
 int image_find(struct msb_store *store, const char *text, struct msb_image **ret,
 	       struct msb_error *err);
+/* The repositories that images have names in, once for each name. */
+int image_repositories(struct msb_store *store, struct strlist *ret, struct msb_error *err);
 /* Its layers from the lowest on, as far as the store knows them, and how many that are. *ret is
  * owned, and has room for one more. tree: the image's own, to which they lead. */
 int image_layers(struct store_writer *writer, const struct image *image,

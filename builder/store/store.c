@@ -28,6 +28,8 @@ char *msb_store_default_root(void)
 	return NULL;
 }
 
+#define NOT_OURS "store '%s' belongs to another user; --root DIR or MSB_ROOT names one of your own"
+
 static int check_version(int root, const char *path, struct msb_error *err)
 {
 	autobuffer text = {0};
@@ -35,6 +37,8 @@ static int check_version(int root, const char *path, struct msb_error *err)
 
 	if (r == -ENOENT)
 		return msb_error_say(err, ENOENT, "there is no store in '%s'", path);
+	if (r == -EACCES)
+		return msb_error_say(err, EACCES, NOT_OURS, path);
 	if (r < 0)
 		return msb_error_prefix(err, r, "store '%s'", path);
 	if (text.size != strlen(STORE_VERSION_LINE) ||
@@ -69,6 +73,8 @@ int msb_store_open(const char *root, struct msb_store **ret, struct msb_error *e
 
 	if (fd < 0 && errno == ENOENT)
 		return msb_error_say(err, ENOENT, "there is no store in '%s'", root);
+	if (fd < 0 && errno == EACCES)
+		return msb_error_say(err, EACCES, NOT_OURS, root);
 	if (fd < 0)
 		return msb_error_set(err, errno, "open store '%s'", root);
 	r = check_version(fd, root, err);

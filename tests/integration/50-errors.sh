@@ -67,6 +67,11 @@ build_refused 'biuld.*did you mean build' --target biuld
 it "names a base image that nobody has"
 printf 'FROM localhost:1/no/such:image\n' | dockerfile
 build_refused 'Dockerfile:1.*localhost:1/no/such:image'
+lacks err 'did you mean'
+printf 'FROM localhost:1/busyboxx\n' | dockerfile
+msb tag busybox localhost:1/busybox
+build_refused 'did you mean localhost:1/busybox\? else bring it in'
+msb rmi localhost:1/busybox >out
 
 it "answers wrong usage with status 2"
 exits 2 msb no-such-command
@@ -196,6 +201,28 @@ tar -cf large.tar large
     works_still
     msb fsck >out
 )
+
+it "takes no directory that holds something else for a store, nor a file"
+mkdir -p foreign/photos
+refuses 1 "holds other things \('photos'\).*such as 'foreign/msb'" msb --root foreign import busybox.tar b
+same photos "$(ls foreign)"
+refuses 1 'ctx/Dockerfile.: Not a directory' msb --root ctx/Dockerfile images
+msb --root foreign/msb import busybox.tar b >out
+
+it "says where else a store can be, to whom this place does not belong"
+as_nobody() {
+    setpriv --reuid 65534 --regid 65534 --clear-groups env HOME=/nonexistent "$@"
+}
+chmod 755 "$work"
+install -m 755 "$(command -v msb)" tool
+refuses 1 "create directory '/nonexistent.*--root DIR or MSB_ROOT" \
+    as_nobody env -u MSB_ROOT ./tool import busybox.tar b
+refuses 1 "belongs to another user.*--root DIR or MSB_ROOT" as_nobody ./tool images
+
+it "draws no kind of picture that it does not know"
+exits 2 msb graph -o x.png
+contains err "'x.png'.*svg, html, dot or json"
+absent x.png
 
 it "leaves a store that is whole"
 works_still

@@ -40,13 +40,13 @@ static const struct format *find_format(const char *name)
 	return NULL;
 }
 
-/* What the file's name says, else SVG. */
+/* What the file's name says, SVG where it has no ending; NULL: nothing that can be drawn. */
 static const struct format *format_of(const char *path)
 {
-	const char *dot = path ? strrchr(path, '.') : NULL;
-	const struct format *format = dot ? find_format(dot + 1) : NULL;
+	const char *slash = path ? strrchr(path, '/') : NULL;
+	const char *dot = path ? strrchr(slash ? slash : path, '.') : NULL;
 
-	return format ? format : &formats[0];
+	return dot ? find_format(dot + 1) : &formats[0];
 }
 
 static void check_operands(struct request *request, struct argp_state *state)
@@ -60,6 +60,11 @@ static void check_operands(struct request *request, struct argp_state *state)
 		argp_error(state, "'%s' is not the number of a build: see msb builds", number);
 	if (!request->format)
 		request->format = format_of(request->path);
+	if (!request->format)
+		argp_error(state,
+			   "what kind of picture '%s' is to be, its ending does not say: it is "
+			   "svg, html, dot or json, or --format says it",
+			   request->path);
 }
 
 static error_t parse_graph(int key, char *arg, struct argp_state *state)
