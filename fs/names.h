@@ -40,8 +40,6 @@ ssize_t build_read(struct core *core, uint64_t id, void *bytes, size_t size, uin
 /* stages/ at the top: those of the newest build. */
 int shown_lookup(struct core *core, const char *name, struct core_node *ret);
 int shown_list(struct core *core, struct name_list *list);
-/* A number as a name: no sign, no leading zero. False for anything else. */
-bool name_number(const char *name, uint64_t limit, uint64_t *ret);
 
 /* names_images.c: images/ and the directories in it; prefix is "" or a path below images/. */
 int images_lookup(struct core *core, uint64_t parent, const char *name, struct core_node *ret);

@@ -37,7 +37,8 @@ static mode_t mode_of(enum inode_kind kind)
 	return S_IFDIR | 0555;
 }
 
-bool name_number(const char *name, uint64_t limit, uint64_t *ret)
+/* A number as a name: no sign, no leading zero. False for anything else. */
+static bool read_number(const char *name, uint64_t limit, uint64_t *ret)
 {
 	uint64_t number = 0;
 
@@ -143,7 +144,7 @@ static bool find_stage(const struct told_build *told, const char *name, struct i
 	uint64_t index;
 
 	ret->by_name = stage;
-	if (!stage && name_number(name, UINT32_MAX, &index))
+	if (!stage && read_number(name, UINT32_MAX, &index))
 		stage = told_stage(told, index);
 	if (!stage || stage->index > UINT32_MAX)
 		return false;
@@ -162,7 +163,7 @@ static int lookup_in(struct core *core, const struct told_build *told,
 		return find_stage(told, name, &child) ? answer(core, told, &child, ret) : -ENOENT;
 	}
 	if (parent->kind == KIND_STEPS) {
-		if (!name_number(name, UINT32_MAX, &number))
+		if (!read_number(name, UINT32_MAX, &number))
 			return -ENOENT;
 		child.kind = KIND_STEP;
 		child.step = (uint32_t)number;
@@ -200,7 +201,7 @@ int build_lookup(struct core *core, uint64_t parent, const char *name, struct co
 	if (parent != INODE_BUILDS) {
 		inode_unpack(parent, &in);
 		id = in.build;
-	} else if (!latest && (!name_number(name, UINT32_MAX, &id) || id == 0)) {
+	} else if (!latest && (!read_number(name, UINT32_MAX, &id) || id == 0)) {
 		return -ENOENT;
 	}
 	r = get(core, (int64_t)id, &told);

@@ -59,8 +59,11 @@ static void *listen(void *argument)
 	size_t open_ends = 2;
 
 	while (open_ends > 0) {
-		if (poll(polls, 2, -1) < 0 && errno != EINTR)
+		if (poll(polls, 2, -1) < 0) {
+			if (errno == EINTR)
+				continue; /* what was ready before says nothing now */
 			break;
+		}
 		for (int i = 0; i < 2; i++) {
 			ssize_t n;
 

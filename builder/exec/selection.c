@@ -70,30 +70,29 @@ struct lookup {
 	struct tree_edit *tree;
 };
 
-/* Lists the directories on the way to a literal path; 1 when any was new. */
+/* Lists the directories on the way to a literal path, the deepest that is known first; 1 when any
+ * was new. */
 static int scan_way(struct context *context, const char *path, struct msb_error *err)
 {
 	autofree char *prefix = strdup(path);
 	struct msb_entry entry;
 	bool any = false;
-	int r;
+	char *slash;
 
 	if (!prefix)
 		return msb_error_memory(err);
-	for (char *end = prefix + strlen(prefix); end > prefix; *end = '\0') {
-		while (end > prefix && *end != '/')
-			end--;
-		*end = '\0';
-		if (end > prefix && edit_get(context_tree(context), prefix, &entry, NULL) < 0)
+	while ((slash = strrchr(prefix, '/'))) {
+		const char *directory = slash == prefix ? "/" : prefix;
+		int r;
+
+		*slash = '\0';
+		if (edit_get(context_tree(context), directory, &entry, NULL) < 0 ||
+		    entry.type != MSB_DIRECTORY)
 			continue;
-		if (end > prefix && entry.type != MSB_DIRECTORY)
-			continue;
-		r = context_scan(context, end > prefix ? prefix : "/", err);
+		r = context_scan(context, directory, err);
 		if (r < 0)
 			return r;
 		any |= r > 0;
-		if (end == prefix)
-			break;
 	}
 	return any;
 }
@@ -120,61 +119,83 @@ static int resolve(struct lookup *lookup, const char *path, char **ret, struct m
 static int list_directory(struct lookup *lookup, const char *path, struct strlist *ret,
 			  struct msb_error *err);
 
-static bool is_excluded(const struct lookup *lookup, const char *inside,
+/* Where a walk stands. */
+struct spot {
+	char *from;   /* in the source */
+	char *to;     /* in the selection */
+	char *inside; /* below what was asked for; "" for that itself */
+};
+
+static void spot_done(struct spot *spot)
+{
+	free(spot->from);
+	free(spot->to);
+	free(spot->inside);
+}
+
+#define autospot AUTO(spot_done) struct spot
+
+/* One name deeper; ret owns what it points to, also after a failure. */
+static int step_down(const struct spot *spot, const char *name, struct spot *ret,
+		     struct msb_error *err)
+{
+	ret->from = path_join(spot->from, name);
+	ret->to = path_join(spot->to, name);
+	ret->inside = *spot->inside ? path_join(spot->inside, name) : strdup(name);
+	return ret->from && ret->to && ret->inside ? 0 : msb_error_memory(err);
+}
+
+static bool is_excluded(const struct lookup *lookup, const struct spot *spot,
 			const struct msb_entry *entry)
 {
 	const struct ignore *exclude = lookup->source->exclude;
 
-	return exclude && *inside && ignore_match(exclude, inside) &&
-	       !(entry->type == MSB_DIRECTORY && ignore_may_reinclude(exclude, inside));
+	return exclude && *spot->inside && ignore_match(exclude, spot->inside) &&
+	       !(entry->type == MSB_DIRECTORY && ignore_may_reinclude(exclude, spot->inside));
 }
 
-static int take(struct lookup *lookup, const char *from, const char *to, const char *inside,
-		struct msb_entry entry, struct msb_error *err);
+static int take(struct lookup *lookup, const struct spot *spot, struct msb_entry entry,
+		struct msb_error *err);
 
-static int take_directory(struct lookup *lookup, const char *from, const char *to,
-			  const char *inside, const struct msb_entry *entry, struct msb_error *err)
+static int take_directory(struct lookup *lookup, const struct spot *spot,
+			  const struct msb_entry *entry, struct msb_error *err)
 {
 	autostrlist names = {0};
-	struct msb_entry bare = *entry;
+	struct msb_entry bare = *entry, child;
 	int r;
 
 	bare.digest = (struct msb_digest){0};
-	r = edit_put(lookup->selection->tree, to, &bare, err);
+	r = edit_put(lookup->selection->tree, spot->to, &bare, err);
 	if (r >= 0)
-		r = list_directory(lookup, from, &names, err);
+		r = list_directory(lookup, spot->from, &names, err);
 	for (size_t i = 0; r >= 0 && i < names.count; i++) {
-		autofree char *child_from = path_join(from, names.items[i]);
-		autofree char *child_to = path_join(to, names.items[i]);
-		autofree char *child_inside =
-			*inside ? path_join(inside, names.items[i]) : strdup(names.items[i]);
-		struct msb_entry child;
+		autospot below = {0};
 
-		if (!child_from || !child_to || !child_inside)
-			return msb_error_memory(err);
-		r = edit_get(lookup->tree, child_from, &child, err);
+		r = step_down(spot, names.items[i], &below, err);
 		if (r >= 0)
-			r = take(lookup, child_from, child_to, child_inside, child, err);
+			r = edit_get(lookup->tree, below.from, &child, err);
+		if (r >= 0)
+			r = take(lookup, &below, child, err);
 	}
 	return r;
 }
 
-static int take(struct lookup *lookup, const char *from, const char *to, const char *inside,
-		struct msb_entry entry, struct msb_error *err)
+static int take(struct lookup *lookup, const struct spot *spot, struct msb_entry entry,
+		struct msb_error *err)
 {
 	const struct ignore *exclude = lookup->source->exclude;
 	struct tree_edit *tree = lookup->selection->tree;
 	int r = 0;
 
-	if (is_excluded(lookup, inside, &entry))
+	if (is_excluded(lookup, spot, &entry))
 		return 0;
 	if (!lookup->source->context && !(exclude && entry.type == MSB_DIRECTORY))
-		return edit_graft(tree, to, &entry, 1, err);
+		return edit_graft(tree, spot->to, &entry, 1, err);
 	if (entry.type == MSB_DIRECTORY)
-		return take_directory(lookup, from, to, inside, &entry, err);
+		return take_directory(lookup, spot, &entry, err);
 	if (entry.type == MSB_FILE && lookup->source->context)
-		r = context_read(lookup->source->context, from, &entry, err);
-	return r < 0 ? r : edit_put(tree, to, &entry, err);
+		r = context_read(lookup->source->context, spot->from, &entry, err);
+	return r < 0 ? r : edit_put(tree, spot->to, &entry, err);
 }
 
 static int not_found(const struct lookup *lookup, const char *path, struct msb_error *err)
@@ -189,8 +210,8 @@ static int not_found(const struct lookup *lookup, const char *path, struct msb_e
 static int add_path(struct lookup *lookup, const char *path, struct msb_error *err)
 {
 	autofree char *resolved = NULL;
+	char to[32], inside[] = "";
 	struct msb_entry entry;
-	char to[32];
 	int r = resolve(lookup, path, &resolved, err);
 
 	if (r < 0)
@@ -201,7 +222,7 @@ static int add_path(struct lookup *lookup, const char *path, struct msb_error *e
 	if (r < 0)
 		return r;
 	snprintf(to, sizeof(to), "/%zu", lookup->selection->names.count);
-	r = take(lookup, resolved, to, "", entry, err);
+	r = take(lookup, &(struct spot){resolved, to, inside}, entry, err);
 	return r < 0 ? r : add_item(lookup->selection, path_base(path), err);
 }
 
@@ -331,54 +352,51 @@ static int parse_wanted(const char *pattern, struct wanted *ret, struct msb_erro
 	return r < 0 ? r : ignore_parse("--parents", below, strlen(below), &ret->below, err);
 }
 
-static int take_below(struct lookup *lookup, struct wanted *wanted, const char *from,
-		      const char *to, const char *inside, struct msb_error *err);
+static int take_below(struct lookup *lookup, struct wanted *wanted, const struct spot *spot,
+		      struct msb_error *err);
 
-static int take_wanted(struct lookup *lookup, struct wanted *wanted, const char *from,
-		       const char *to, const char *inside, struct msb_error *err)
+static int take_wanted(struct lookup *lookup, struct wanted *wanted, const struct spot *spot,
+		       struct msb_error *err)
 {
 	struct msb_entry entry;
-	int r = edit_get(lookup->tree, from, &entry, err);
+	int r = edit_get(lookup->tree, spot->from, &entry, err);
 
 	if (r < 0)
 		return r;
-	if (is_excluded(lookup, inside, &entry))
+	if (is_excluded(lookup, spot, &entry))
 		return 0;
-	if (ignore_match(wanted->matches, inside)) {
+	if (ignore_match(wanted->matches, spot->inside)) {
 		wanted->taken++;
-		return take(lookup, from, to, inside, entry, err);
+		return take(lookup, spot, entry, err);
 	}
-	if (entry.type != MSB_DIRECTORY || !ignore_may_reinclude(wanted->below, inside))
+	if (entry.type != MSB_DIRECTORY || !ignore_may_reinclude(wanted->below, spot->inside))
 		return 0;
-	return take_below(lookup, wanted, from, to, inside, err);
+	return take_below(lookup, wanted, spot, err);
 }
 
 /* A directory in which nothing is taken is not there. */
-static int take_below(struct lookup *lookup, struct wanted *wanted, const char *from,
-		      const char *to, const char *inside, struct msb_error *err)
+static int take_below(struct lookup *lookup, struct wanted *wanted, const struct spot *spot,
+		      struct msb_error *err)
 {
 	autostrlist names = {0};
 	struct msb_entry bare;
 	size_t before = wanted->taken;
-	int r = edit_get(lookup->tree, from, &bare, err);
+	int r = edit_get(lookup->tree, spot->from, &bare, err);
 
 	bare.digest = (struct msb_digest){0};
 	if (r >= 0)
-		r = edit_put(lookup->selection->tree, to, &bare, err);
+		r = edit_put(lookup->selection->tree, spot->to, &bare, err);
 	if (r >= 0)
-		r = list_directory(lookup, from, &names, err);
+		r = list_directory(lookup, spot->from, &names, err);
 	for (size_t i = 0; r >= 0 && i < names.count; i++) {
-		autofree char *child_from = path_join(from, names.items[i]);
-		autofree char *child_to = path_join(to, names.items[i]);
-		autofree char *child_inside =
-			*inside ? path_join(inside, names.items[i]) : strdup(names.items[i]);
+		autospot below = {0};
 
-		if (!child_from || !child_to || !child_inside)
-			return msb_error_memory(err);
-		r = take_wanted(lookup, wanted, child_from, child_to, child_inside, err);
+		r = step_down(spot, names.items[i], &below, err);
+		if (r >= 0)
+			r = take_wanted(lookup, wanted, &below, err);
 	}
 	if (r >= 0 && wanted->taken == before)
-		r = edit_remove(lookup->selection->tree, to, err);
+		r = edit_remove(lookup->selection->tree, spot->to, err);
 	return r;
 }
 
@@ -406,8 +424,8 @@ static int add_parents(struct lookup *lookup, const char *base, const char *patt
 {
 	AUTO(wanted_done) struct wanted wanted;
 	autofree char *resolved = NULL;
+	char to[32], inside[] = "";
 	struct msb_entry entry;
-	char to[32];
 	int r = parse_wanted(pattern, &wanted, err);
 
 	if (r >= 0)
@@ -420,7 +438,7 @@ static int add_parents(struct lookup *lookup, const char *base, const char *patt
 	if (r < 0 || entry.type != MSB_DIRECTORY)
 		return msb_error_say(err, ENOENT, "directory '%s' not found", base);
 	snprintf(to, sizeof(to), "/%zu", lookup->selection->names.count);
-	r = take_below(lookup, &wanted, resolved, to, "", err);
+	r = take_below(lookup, &wanted, &(struct spot){resolved, to, inside}, err);
 	if (r < 0)
 		return r;
 	if (wanted.taken == 0)

@@ -45,7 +45,7 @@ static void run_done(struct run_step *run)
 	run_mounts_free(run->mounts, run->mount_count);
 }
 
-void step_done(struct step *step)
+static void step_done(struct step *step)
 {
 	free(step->text);
 	free(step->expanded);

@@ -98,8 +98,6 @@ void put_plain_list(struct buffer *buffer, const struct strlist *list);
 /* 1m30s, as Go writes durations. */
 void put_duration(struct buffer *buffer, int64_t nanoseconds);
 
-void step_done(struct step *step);
-
 /* definition_read.c: the reverse of put_quoted(); what is not quoted as a whole stays as it is.
  * Owned; NULL: memory. */
 char *definition_unquote(const char *text, size_t length);

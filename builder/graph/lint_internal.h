@@ -80,12 +80,6 @@ int lint_expand(const struct linter *linter, const struct strlist *env, const ch
 /* The same for the text of a heredoc. */
 int lint_expand_heredoc(const struct strlist *env, const char *text, struct strlist *unknown);
 
-/* The part of FROM's line: its own keyword, "as", or the name as written. Borrowed; length 0: not
- * there. */
-const char *lint_from_word(const struct instruction *from, size_t index, size_t *ret_length);
-/* The stage before this one that FROM's (expanded) base names; stage_count: none. */
-size_t lint_find_stage(const struct linter *linter, const char *base);
-
 /* Is the stage under way one that is looked into? */
 bool lint_is_wanted(const struct linter *linter);
 

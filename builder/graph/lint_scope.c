@@ -81,7 +81,8 @@ int lint_expand_heredoc(const struct strlist *env, const char *text, struct strl
 
 /* --- Stages --- */
 
-size_t lint_find_stage(const struct linter *linter, const char *base)
+/* The stage before this one that FROM's (expanded) base names; stage_count: none. */
+static size_t find_stage(const struct linter *linter, const char *base)
 {
 	size_t before = linter->stage_count - 1, digits = strspn(base, "0123456789");
 
@@ -210,7 +211,7 @@ int lint_begin_stage(struct linter *linter, struct msb_error *err)
 		r = lint_expand(linter, &linter->globals, flag, &platform, NULL);
 	if (r < 0)
 		return msb_error_memory(err);
-	found = base && *base ? lint_find_stage(linter, base) : linter->stage_count;
+	found = base && *base ? find_stage(linter, base) : linter->stage_count;
 	r = 0;
 	strlist_done(&linter->pending);
 	if (found < linter->stage_count) {

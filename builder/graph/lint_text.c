@@ -23,7 +23,9 @@ static bool all_upper(const char *text, size_t length)
 	return true;
 }
 
-const char *lint_from_word(const struct instruction *from, size_t index, size_t *ret_length)
+/* The part of FROM's line: its own keyword, "as", or the name as written. Borrowed; length 0: not
+ * there. */
+static const char *from_word(const struct instruction *from, size_t index, size_t *ret_length)
 {
 	const char *at = from->rest;
 
@@ -39,7 +41,7 @@ const char *lint_from_word(const struct instruction *from, size_t index, size_t 
 int lint_stage_name_casing(struct linter *linter, struct msb_error *err)
 {
 	size_t length;
-	const char *name = lint_from_word(linter->instruction, 2, &length);
+	const char *name = from_word(linter->instruction, 2, &length);
 
 	(void)err;
 	if (!all_lower(name, length))
@@ -52,7 +54,7 @@ int lint_from_as_casing(struct linter *linter, struct msb_error *err)
 {
 	const char *from = linter->instruction->text;
 	size_t length;
-	const char *as = lint_from_word(linter->instruction, 1, &length);
+	const char *as = from_word(linter->instruction, 1, &length);
 
 	(void)err;
 	if (length == 0 || (all_lower(from, 4) && all_lower(as, length)) ||

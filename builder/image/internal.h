@@ -84,8 +84,6 @@ int manifest_with_config(const char *text, size_t size, const struct msb_digest 
 int descriptor_from_json(json_t *json, struct descriptor *ret, struct msb_error *err);
 /* Docker's name of a layer's type as OCI has it; others are returned as they are. */
 const char *media_type_of_oci(const char *media_type);
-/* And back. */
-const char *media_type_of_docker(const char *media_type);
 json_t *descriptor_to_json(const struct descriptor *descriptor);
 void manifest_done(struct manifest *manifest);
 #define automanifest __attribute__((cleanup(manifest_done))) struct manifest

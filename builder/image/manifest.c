@@ -100,7 +100,8 @@ const char *media_type_of_oci(const char *media_type)
 	return translate(media_type, 0, 1);
 }
 
-const char *media_type_of_docker(const char *media_type)
+/* And back. */
+static const char *media_type_of_docker(const char *media_type)
 {
 	return translate(media_type, 1, 0);
 }

@@ -18,7 +18,8 @@
 #define LONGEST_TRYING  ((int64_t)600 * 1000000000)
 #define COMPLAINT_SHOWN 200
 
-const char *remote_host_of(const char *domain)
+/* Where the images of this domain are: the host of its registry. */
+static const char *host_of(const char *domain)
 {
 	return strcmp(domain, HUB) == 0 ? HUB_HOST : domain;
 }
@@ -414,7 +415,7 @@ static int say_first(struct remote *remote, const char *scheme, const char *host
 static int contact(struct remote *remote, const struct remote_request *request,
 		   struct http_response *ret, struct msb_error *err)
 {
-	const char *schemes[2] = {remote->scheme, NULL}, *host = remote_host_of(remote->domain);
+	const char *schemes[2] = {remote->scheme, NULL}, *host = host_of(remote->domain);
 	struct msb_error first = {0};
 	int r, status;
 
@@ -514,7 +515,7 @@ int remote_new(struct http *http, const struct registries *settings, const char 
 		r = credentials_find(remote->domain, repository, &remote->credentials, err);
 	if (r < 0)
 		return r;
-	host = remote_host_of(remote->domain);
+	host = host_of(remote->domain);
 	remote->direct = host_is_loopback(host);
 	remote->unverified = registries_is_insecure(settings, host);
 	remote->ca = registries_ca(settings, host);

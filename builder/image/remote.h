@@ -53,9 +53,6 @@ int remote_new(struct http *http, const struct registries *settings, const char 
 void remote_close(struct remote *remote);
 DEFINE_AUTO(struct remote, remote_close)
 
-/* Where the images of this domain are: the host of its registry. */
-const char *remote_host_of(const char *domain);
-
 struct remote_request {
 	const char *method;
 	const char *path; /* below the repository: "manifests/latest"; NULL: url */

@@ -33,7 +33,8 @@ static int take_turn(struct store_writer *writer, struct msb_error *err)
 	return r;
 }
 
-bool writer_in_transaction(struct store_writer *writer)
+/* Is this thread within a transaction? */
+static bool in_transaction(struct store_writer *writer)
 {
 	bool mine;
 
@@ -45,7 +46,7 @@ bool writer_in_transaction(struct store_writer *writer)
 
 int writer_connection(struct store_writer *writer, struct connection **ret, struct msb_error *err)
 {
-	if (!writer_in_transaction(writer))
+	if (!in_transaction(writer))
 		return msb_error_say(err, EINVAL, "a record outside of a transaction");
 	/* SQLite ends a transaction by itself when the disk is full. */
 	if (!connection_in_transaction(&writer->connection))
@@ -58,7 +59,7 @@ int writer_connection(struct store_writer *writer, struct connection **ret, stru
 
 int writer_reader(struct store_writer *writer, struct connection **ret, struct msb_error *err)
 {
-	if (!writer_in_transaction(writer))
+	if (!in_transaction(writer))
 		return store_reader(writer->store, ret, err);
 	pthread_mutex_lock(&writer->connection.lock);
 	*ret = &writer->connection;
@@ -234,7 +235,7 @@ int store_end(struct store_writer *writer, int r, struct msb_error *err)
 
 void store_rollback(struct store_writer *writer)
 {
-	if (!writer_in_transaction(writer))
+	if (!in_transaction(writer))
 		return;
 	if (connection_in_transaction(&writer->connection))
 		connection_run(&writer->connection, "ROLLBACK", NULL);

@@ -65,8 +65,6 @@ int writer_open_alone(struct msb_store *store, unsigned seconds, struct store_wr
 /* 1: the blob is pending or committed, 0: it is not, or a negative code. */
 int writer_has(struct store_writer *writer, const struct msb_digest *digest, struct msb_error *err);
 
-/* Is this thread within a transaction? */
-bool writer_in_transaction(struct store_writer *writer);
 /* The transaction's connection, borrowed; -EINVAL outside of one. */
 int writer_connection(struct store_writer *writer, struct connection **ret, struct msb_error *err);
 /* A connection that sees what this thread has written; given back by store_reader_release(). */

@@ -124,8 +124,9 @@ static int walk_to(struct tree_edit *edit, const char *path, const char *end, bo
 	return 0;
 }
 
-int node_at(struct tree_edit *edit, const char *path, bool change, struct node **ret,
-	    struct msb_error *err)
+/* Walks to path; with change, the directories on the way become dirty. */
+static int node_at(struct tree_edit *edit, const char *path, bool change, struct node **ret,
+		   struct msb_error *err)
 {
 	return walk_to(edit, path, path + strlen(path), change, ret, err);
 }

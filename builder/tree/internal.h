@@ -62,11 +62,6 @@ DEFINE_AUTO(struct node, node_free)
 int node_load(struct tree_edit *edit, struct node *node, struct msb_error *err);
 void node_settle_totals(struct node *node);
 
-/* edit.c */
-/* Walks to path; with change, the directories on the way become dirty. */
-int node_at(struct tree_edit *edit, const char *path, bool change, struct node **ret,
-	    struct msb_error *err);
-
 /* links.c: numbers and counts every hard link of the tree anew. */
 int links_renumber(struct tree_edit *edit, struct msb_error *err);
 
