@@ -254,13 +254,23 @@ static int read_tags(struct build *build, struct msb_error *err)
 	return r;
 }
 
+static int check_secrets(struct build *build, struct msb_error *err)
+{
+	autostrlist notes = {0};
+	int r = secrets_check(build->options->secrets, &notes, err);
+
+	for (size_t i = 0; r >= 0 && i < notes.count; i++)
+		build_note(build, notes.items[i]);
+	return r;
+}
+
 static int prepare(struct build *build, struct msb_error *err)
 {
 	const char *runtime;
 	int r = read_tags(build, err);
 
 	if (r >= 0)
-		r = secrets_check(build->options->secrets, err);
+		r = check_secrets(build, err);
 	if (r >= 0)
 		r = outputs_parse(build->options->outputs, &build->outputs, err);
 	if (r >= 0)
