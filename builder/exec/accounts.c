@@ -72,6 +72,7 @@ static bool parse_id(const char *text, uint32_t *ret)
 struct words {
 	char user[256];
 	char group[256]; /* "" for none */
+	bool has_group;  /* a colon, though perhaps nothing behind it */
 };
 
 static int split_words(const char *text, struct words *ret, struct msb_error *err)
@@ -83,6 +84,10 @@ static int split_words(const char *text, struct words *ret, struct msb_error *er
 		return msb_error_say(err, EINVAL, "user '%s' is too long", text);
 	memcpy(ret->user, text, length);
 	ret->user[length] = '\0';
+	/* ":group" is root with that group. */
+	if (colon && length == 0)
+		strcpy(ret->user, "0");
+	ret->has_group = colon;
 	strcpy(ret->group, colon ? colon + 1 : "");
 	return 0;
 }
@@ -216,6 +221,8 @@ static int find_owner(struct msb_store *store, const struct msb_digest *tree, co
 		ret->gid = ret->uid;
 	else if (!find_user(passwd, words.user, ret, &name) && strict)
 		return unknown("user", words.user, "/etc/passwd", err);
+	if (words.has_group)
+		ret->gid = 0;
 	if (words.group[0] && !find_group(group, words.group, &ret->gid) && strict)
 		return unknown("group", words.group, "/etc/group", err);
 	return 0;

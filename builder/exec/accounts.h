@@ -26,8 +26,8 @@ struct account {
 int account_find(struct msb_store *store, const struct msb_digest *tree, const char *user,
 		 struct account *ret, struct msb_error *err);
 
-/* --chown's words: as above, but a user alone that is a number sets the group to the same number.
- */
+/* --chown's words: as above, but a user alone that is a number sets the group to the same number,
+ * and a colon with nothing behind it sets root's. */
 int account_owner(struct msb_store *store, const struct msb_digest *tree, const char *owner,
 		  uid_t *ret_uid, gid_t *ret_gid, struct msb_error *err);
 

@@ -258,6 +258,16 @@ static int read_tags(struct build *build, struct msb_error *err)
 	return r;
 }
 
+static int check_secrets(struct build *build, struct msb_error *err)
+{
+	autostrlist notes = {0};
+	int r = secrets_check(build->options->secrets, &notes, err);
+
+	for (size_t i = 0; r >= 0 && i < notes.count; i++)
+		build_note(build, notes.items[i]);
+	return r;
+}
+
 /* What the options alone say: what is wrong with them is told before anything is read. */
 static int read_options(struct build *build, struct msb_error *err)
 {
@@ -265,7 +275,7 @@ static int read_options(struct build *build, struct msb_error *err)
 	int r = read_tags(build, err);
 
 	if (r >= 0)
-		r = secrets_check(options->secrets, err);
+		r = check_secrets(build, err);
 	if (r >= 0)
 		r = outputs_parse(options->outputs, &build->outputs, err);
 	if (r >= 0)

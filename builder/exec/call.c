@@ -65,7 +65,7 @@ int build_check(struct build *build, bool all_stages, struct msb_error *err)
 			     build->dockerfile->name, rules);
 }
 
-static void tell(struct build *build, const char *text)
+void build_note(struct build *build, const char *text)
 {
 	const struct msb_event event = {.kind = MSB_EVENT_NOTE, .stage = "", .text = text};
 
@@ -82,14 +82,14 @@ void build_tell_warnings(struct build *build)
 	head = buffer_format("%zu warning%s found (msb build --check shows more):", lint->count,
 			     lint->count == 1 ? "" : "s");
 	if (head)
-		tell(build, head);
+		build_note(build, head);
 	for (size_t i = 0; i < lint->count; i++) {
 		const struct lint_warning *warning = &lint->warnings[i];
 		autofree char *text = buffer_format(" - %s: %s (line %d)", warning->rule,
 						    warning->message, warning->line);
 
 		if (text)
-			tell(build, text);
+			build_note(build, text);
 	}
 }
 

@@ -94,6 +94,7 @@ static int prepare(const struct exec_debug *debug, struct visit *visit, struct m
 {
 	const struct msb_debug_options *options = debug->options;
 	const char *wanted = options->user ? options->user : debug->config->user;
+	autostrlist empty = {0}; /* secrets: who looks at them sees it */
 	int r = command_filter_init(&visit->filter, NULL, err);
 
 	if (r >= 0)
@@ -102,7 +103,7 @@ static int prepare(const struct exec_debug *debug, struct visit *visit, struct m
 	if (r >= 0)
 		r = make_words(debug, &visit->argv, err);
 	if (r >= 0)
-		r = secrets_check(options->secrets, err);
+		r = secrets_check(options->secrets, &empty, err);
 	if (r >= 0)
 		r = agents_open(options->agents, store_writer_scratch_path(debug->writer),
 				&visit->agents, err);

@@ -143,6 +143,8 @@ void build_done(struct build *build);
 /* call.c: checks the stages that are wanted, or all; then says what it found, a note a line. */
 int build_check(struct build *build, bool all_stages, struct msb_error *err);
 void build_tell_warnings(struct build *build);
+/* A sentence about the build as a whole. */
+void build_note(struct build *build, const char *text);
 
 /* sources.c: what `from` means to a step under way; SOURCE_SCRATCH leaves ret without any. */
 struct selection_source;

@@ -60,11 +60,10 @@ static int try_secret(const struct lent *lent, const char *name, enum scheme sch
 	autosecret secret = {0};
 	int r = name ? secret_find(lent->secrets, name, &secret, err) : msb_error_memory(err);
 
-	if (r == -ENOENT)
+	if (r == -ENOENT || (r >= 0 && secret.size == 0))
 		return 0;
 	if (r >= 0)
-		r = write_header(name, scheme, secret.bytes ? (const char *)secret.bytes : "",
-				 secret.size, ret, err);
+		r = write_header(name, scheme, (const char *)secret.bytes, secret.size, ret, err);
 	return r < 0 ? r : 1;
 }
 

@@ -15,19 +15,18 @@
 
 #define MOST_IGNORE ((size_t)16 * 1024 * 1024)
 
-/* Names are compared as references, where they are any: "alpine" is "docker.io/library/alpine". */
-static char *key_of(const char *name)
+/* Names are compared as references: "alpine" is "docker.io/library/alpine". What is none names no
+ * context: *ret is NULL. */
+static int key_of(const char *name, char **ret, struct msb_error *err)
 {
 	autofree char *lower = strdup(name);
-	char *key = NULL;
 
+	*ret = NULL;
 	if (!lower)
-		return NULL;
+		return msb_error_memory(err);
 	for (char *c = lower; *c; c++)
 		*c = (char)tolower((unsigned char)*c);
-	if (reference_normalize(lower, &key, NULL) < 0)
-		return steal(&lower);
-	return key;
+	return reference_normalize(lower, ret, NULL) == -ENOMEM ? msb_error_memory(err) : 0;
 }
 
 static void context_done(struct named_context *context)
@@ -127,13 +126,21 @@ static int open_context(const char *word, const struct lent *lent, struct msb_st
 			struct msb_error *err)
 {
 	const char *value = strchr(word, '='), *rest;
+	int r;
 
 	if (!value || value == word || !value[1])
 		return msb_error_say(err, EINVAL, "expected NAME=VALUE");
 	ret->name = strndup(word, (size_t)(value++ - word));
-	ret->key = ret->name ? key_of(ret->name) : NULL;
-	if (!ret->key)
+	if (!ret->name)
 		return msb_error_memory(err);
+	r = key_of(ret->name, &ret->key, err);
+	if (r < 0)
+		return r;
+	if (!ret->key)
+		return msb_error_say(err, EINVAL,
+				     "'%s' is no name that a FROM or --from could have; write it "
+				     "as there, without a platform",
+				     ret->name);
 	if (strcmp(ret->name, "scratch") == 0 || strcmp(ret->name, "context") == 0)
 		return msb_error_say(err, EINVAL, "the name '%s' is reserved", ret->name);
 	if ((rest = behind(value, "docker-image://")) || (rest = behind(value, "image://")) ||
@@ -174,11 +181,12 @@ void named_contexts_done(struct named_contexts *contexts)
 int named_contexts_find(const struct named_contexts *contexts, const char *name, struct source *ret,
 			struct msb_error *err)
 {
-	autofree char *key = contexts->count > 0 ? key_of(name) : NULL;
+	autofree char *key = NULL;
+	int r = contexts->count > 0 ? key_of(name, &key, err) : 0;
 
-	if (contexts->count > 0 && !key)
-		return msb_error_memory(err);
-	for (size_t i = contexts->count; i-- > 0;) {
+	if (r < 0)
+		return r;
+	for (size_t i = contexts->count; key && i-- > 0;) {
 		const struct named_context *context = &contexts->items[i];
 		struct source source = {.kind = SOURCE_NAMED, .named = i};
 

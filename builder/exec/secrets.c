@@ -66,21 +66,30 @@ static bool is_variable(const struct secret *secret)
 	return secret->type && strcmp(secret->type, "env") == 0;
 }
 
+/* The variable that holds the secret; NULL where a file does. Borrowed. */
+static const char *variable_of(const struct secret *secret)
+{
+	if (secret->variable)
+		return secret->variable;
+	if (is_variable(secret))
+		return secret->file ? secret->file : secret->id;
+	return !secret->file && getenv(secret->id) ? secret->id : NULL;
+}
+
+static const char *file_of(const struct secret *secret)
+{
+	return secret->file ? secret->file : secret->id;
+}
+
+/* A variable that is not set is an empty secret, as with docker. */
 static int read_secret(const struct secret *secret, struct buffer *ret, struct msb_error *err)
 {
-	const char *variable = secret->variable, *value;
+	const char *variable = variable_of(secret), *value;
 
-	if (is_variable(secret) && !variable)
-		variable = secret->file ? secret->file : secret->id;
-	if (!variable && !secret->file && getenv(secret->id))
-		variable = secret->id;
 	if (!variable)
-		return io_read_file(AT_FDCWD, secret->file ? secret->file : secret->id, MAX_SECRET,
-				    ret, err);
+		return io_read_file(AT_FDCWD, file_of(secret), MAX_SECRET, ret, err);
 	value = getenv(variable);
-	if (!value)
-		return msb_error_say(err, ENOENT, "the variable %s is not set", variable);
-	buffer_string(ret, value);
+	buffer_string(ret, value ? value : "");
 	return buffer_ok(ret) ? 0 : msb_error_memory(err);
 }
 
@@ -108,17 +117,27 @@ int secret_find(const char *const *secrets, const char *id, struct buffer *ret,
 			     id, id);
 }
 
-int secrets_check(const char *const *secrets, struct msb_error *err)
+int secrets_check(const char *const *secrets, struct strlist *ret_notes, struct msb_error *err)
 {
 	int r = 0;
 
 	for (; r >= 0 && secrets && *secrets; secrets++) {
 		AUTO(secret_done) struct secret secret;
+		const char *variable;
 
 		r = parse(*secrets, &secret, err);
-		if (r >= 0 && secret.file && !is_variable(&secret) && access(secret.file, R_OK) < 0)
+		if (r < 0)
+			return r;
+		variable = variable_of(&secret);
+		if (variable && !getenv(variable))
+			r = strlist_addf(ret_notes,
+					 "secret '%s' is empty: the variable %s is not set",
+					 secret.id, variable) < 0
+				    ? msb_error_memory(err)
+				    : 0;
+		else if (!variable && access(file_of(&secret), R_OK) < 0)
 			r = msb_error_set(err, errno, "--secret %s: read '%s'", *secrets,
-					  secret.file);
+					  file_of(&secret));
 	}
 	return r;
 }

@@ -1,6 +1,7 @@
 /*
  * Stages that nobody wants are held to the language as well, and no stage may need itself. Only an
  * unwanted one can: what a wanted one reads from stands above it, or the plan was refused before.
+ * As with BuildKit, a FROM adds nothing to a circle.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -89,8 +90,6 @@ static int look_at_stage(struct circle *circle, const struct plan_stage *stage,
 	const size_t *first = circle->planner->first + stage->index;
 	int r = 0;
 
-	if (stage->base.kind == SOURCE_STAGE)
-		r = add_reading(circle, stage->base.stage, file->instructions[first[0]].line, err);
 	for (size_t i = first[0] + 1; r == 0 && i < first[1]; i++) {
 		r = look_at(circle, stage, &file->instructions[i], err);
 		if (r < 0)

@@ -85,6 +85,9 @@ build -t replaced --build-context elsewhere=ctx --build-context elsewhere=other 
 msb cp image:replaced:/elsewhere got
 same other "$(cat got)"
 refuses 1 "reserved" msb build -q --build-context scratch=other ctx
+for name in data::linux/amd64 data:: 'a b' -x; do
+    refuses 1 "'$name' is no name that a FROM or --from could have" msb build -q --build-context "$name=other" ctx
+done
 refuses 1 "expected NAME=VALUE" msb build -q --build-context other ctx
 refuses 1 "No such file" msb build -q --build-context a=absent ctx
 refuses 1 "is no directory" msb build -q --build-context a=ctx/one ctx

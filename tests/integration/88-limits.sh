@@ -101,3 +101,13 @@ DEEP
     contains err 'keep what the command changed: .* more than 2048 levels'
     same "" "$(ls "$MSB_ROOT/tmp")"
 )
+
+it "says that what would limit commands is left to msb's own cgroup"
+printf 'FROM busybox\nRUN true\n' >ctx/Dockerfile
+for limit in "--memory=1g" "-m 1g" "--cpu-quota=5" "-c 5" "--cpuset-cpus=0" "--cgroup-parent=/x"; do
+    # shellcheck disable=SC2086 # one word or two
+    msb build $limit ctx 2>err
+    contains err '^msb: --memory, --cpu-\* and --cgroup-parent have no effect; .*systemd-run'
+done
+msb build --rm --compress ctx 2>err
+lacks err 'no effect'

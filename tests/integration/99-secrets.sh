@@ -174,10 +174,18 @@ exits 1 msb build -f ctx/needs ctx
 contains err "needs:2: .*secret 'word' was not given; pass --secret id=word,src=FILE"
 exits 1 msb build -f ctx/needs --secret id=word,src=/nowhere ctx
 contains err "^msb: --secret .*/nowhere.*No such file"
-exits 1 msb build -f ctx/needs --secret id=word,env=NOT_SET_HERE ctx
-contains err "NOT_SET_HERE is not set"
+exits 1 msb build -f ctx/needs --secret id=NO_SUCH_FILE_OR_VARIABLE ctx
+contains err "^msb: --secret id=NO_SUCH_FILE_OR_VARIABLE: .*No such file"
 exits 1 msb build -f ctx/needs --secret src=word ctx
 contains err 'no id=NAME'
+
+it "lends an empty secret where its variable is not set, and says so"
+printf 'FROM busybox\nRUN --mount=type=secret,id=word,required test -f /run/secrets/word -a ! -s /run/secrets/word\n' \
+    >ctx/empty
+build -f ctx/empty --secret id=word,env=NOT_SET_HERE
+contains log "secret 'word' is empty: the variable NOT_SET_HERE is not set"
+EMPTY='' build --no-cache -f ctx/empty --secret id=word,env=EMPTY
+lacks log 'is empty'
 
 it "tells what is missing with its line, before any step runs, and only of stages that are wanted"
 cat >ctx/late <<'END'

@@ -46,6 +46,7 @@ enum {
 	KEY_PUSH,
 	KEY_FORMAT,
 	KEY_TLS_VERIFY,
+	KEY_LIMIT,    /* limits what commands may use, which is left to what limits msb */
 	KEY_ACCEPTED, /* tunes, or has no meaning here */
 };
 
@@ -125,16 +126,16 @@ static const struct argp_option build_options[] = {
 	ACCEPTED("debug", 'D', NULL),
 	ACCEPTED("isolation", KEY_ACCEPTED, "VALUE"),
 	ACCEPTED("memory", 'm', "VALUE"),
-	ACCEPTED("memory-swap", KEY_ACCEPTED, "VALUE"),
+	ACCEPTED("memory-swap", KEY_LIMIT, "VALUE"),
 	ACCEPTED("cpu-shares", 'c', "VALUE"),
-	ACCEPTED("cpu-period", KEY_ACCEPTED, "VALUE"),
-	ACCEPTED("cpu-quota", KEY_ACCEPTED, "VALUE"),
-	ACCEPTED("cpu-rt-period", KEY_ACCEPTED, "VALUE"),
-	ACCEPTED("cpu-rt-runtime", KEY_ACCEPTED, "VALUE"),
-	ACCEPTED("cpuset-cpus", KEY_ACCEPTED, "VALUE"),
-	ACCEPTED("cpuset-mems", KEY_ACCEPTED, "VALUE"),
-	ACCEPTED("cgroup-parent", KEY_ACCEPTED, "VALUE"),
-	ACCEPTED("resource", KEY_ACCEPTED, "VALUE"),
+	ACCEPTED("cpu-period", KEY_LIMIT, "VALUE"),
+	ACCEPTED("cpu-quota", KEY_LIMIT, "VALUE"),
+	ACCEPTED("cpu-rt-period", KEY_LIMIT, "VALUE"),
+	ACCEPTED("cpu-rt-runtime", KEY_LIMIT, "VALUE"),
+	ACCEPTED("cpuset-cpus", KEY_LIMIT, "VALUE"),
+	ACCEPTED("cpuset-mems", KEY_LIMIT, "VALUE"),
+	ACCEPTED("cgroup-parent", KEY_LIMIT, "VALUE"),
+	ACCEPTED("resource", KEY_LIMIT, "VALUE"),
 	{"provenance", KEY_ACCEPTED, "VALUE", OPTION_HIDDEN | OPTION_ARG_OPTIONAL, NULL},
 	{"sbom", KEY_ACCEPTED, "VALUE", OPTION_HIDDEN | OPTION_ARG_OPTIONAL, NULL},
 	ACCEPTED("attest", KEY_ACCEPTED, "VALUE"),
@@ -163,6 +164,7 @@ struct build {
 	struct words allowed, security;
 	struct words failure_outputs;
 	struct words cache_from, cache_to;
+	bool limits; /* some were given that msb leaves to its own cgroup */
 	enum progress_mode mode;
 	struct build_call call;
 	struct report report;
@@ -388,10 +390,13 @@ static error_t parse_build(int key, char *arg, struct argp_state *state)
 	case KEY_TLS_VERIFY:
 		check_tls(arg, state);
 		return 0;
-	case KEY_ACCEPTED:
-	case 'D':
+	case KEY_LIMIT:
 	case 'm':
 	case 'c':
+		build->limits = true;
+		return 0;
+	case KEY_ACCEPTED:
+	case 'D':
 		return 0;
 	case ARGP_KEY_INIT:
 		build->mode = parse_progress("auto", state);
@@ -442,13 +447,17 @@ int run_build(struct session *session, int argc, char **argv)
 		"Build an image from the Dockerfile and the files in directory PATH, in the "
 		"repository at URL, or in the tar on standard input."
 		"\vOptions of docker build, podman build and buildah that only tune it, such as "
-		"--rm, --memory or --layers, are accepted; those whose absence would change the "
-		"image are refused."};
+		"--rm or --layers, are accepted; those whose absence would change the image are "
+		"refused."};
 	struct build wanted = {0};
 	struct order order = {session, &wanted};
 	int status = command_parse(session, &argp, argc, argv, &wanted);
 
 	if (!status) {
+		if (wanted.limits)
+			fail_say("--memory, --cpu-* and --cgroup-parent have no effect; commands "
+				 "keep to msb's own cgroup, so limit that one, as in: "
+				 "systemd-run --scope -p MemoryMax=2G msb build ...");
 		wanted.options.context = wanted.operands.items[0];
 		wanted.options.tags = wanted.tags.items;
 		wanted.options.build_args = wanted.build_args.items;

@@ -1,0 +1,2 @@
+FROM base
+LABEL x"y=z"w=v

@@ -1,0 +1,3 @@
+FROM base AS a
+RUN --mount=from=a,target=/m true
+FROM base

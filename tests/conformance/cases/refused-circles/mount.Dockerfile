@@ -1,0 +1,5 @@
+FROM base AS a
+RUN --mount=from=b,target=/m true
+FROM base AS b
+RUN --mount=from=a,target=/m true
+FROM base
