@@ -217,9 +217,10 @@ static int find_owner(struct msb_store *store, const struct msb_digest *tree, co
 	r = split_words(owner, &words, err);
 	if (r < 0)
 		return r;
+	/* Nothing on a side of the colon is root there. */
 	if (parse_id(words.user, &ret->uid))
 		ret->gid = ret->uid;
-	else if (!find_user(passwd, words.user, ret, &name) && strict)
+	else if (words.user[0] && !find_user(passwd, words.user, ret, &name) && strict)
 		return unknown("user", words.user, "/etc/passwd", err);
 	if (words.has_group)
 		ret->gid = 0;

@@ -192,6 +192,23 @@ static int attach_bind(struct command_mounts *mounts, struct command_root *root,
 			mount->read_only || !directory, err);
 }
 
+/* A cache that begins with something is another one where that is something else: its id has a bit
+ * of the content's key behind it. Owned. */
+static int seeded_id(const struct command_root *root, const struct run_mount *mount,
+		     const struct msb_digest *tree, char **ret, struct msb_error *err)
+{
+	char key[MSB_DIGEST_TEXT];
+	struct msb_found found;
+	int r = msb_tree_find(root->ground.store, tree, "/0", 0, &found, err);
+
+	if (r < 0)
+		return r;
+	msb_digest_format(&found.entry.key, key);
+	msb_found_done(&found);
+	*ret = buffer_format("%s@%.12s", mount->id, strchr(key, ':') + 1);
+	return *ret ? 0 : msb_error_memory(err);
+}
+
 static int attach_cache(struct command_mounts *mounts, struct command_root *root,
 			const struct run_mount *mount, const struct msb_digest *tree, int stop_fd,
 			struct msb_error *err)
@@ -200,15 +217,20 @@ static int attach_cache(struct command_mounts *mounts, struct command_root *root
 	autofree char *path = NULL;
 	autofree char *initial = NULL;
 	autofree char *shown = NULL;
+	autofree char *id = NULL;
+	struct run_mount wanted = *mount;
 	int lock = -1, *grown, r = 0;
 
 	if (mount->from.kind != SOURCE_SCRATCH) {
 		r = base_mount_path(root->ground.mount, tree, &shown, err);
 		initial = shown ? path_join(shown, "0") : NULL;
+		if (r >= 0)
+			r = seeded_id(root, mount, tree, &id, err);
+		wanted.id = id;
 	}
 	if (r >= 0)
-		r = cache_directory_take(root->ground.writer, mount, initial, stop_fd, &path, &lock,
-					 err);
+		r = cache_directory_take(root->ground.writer, &wanted, initial, stop_fd, &path,
+					 &lock, err);
 	if (r < 0)
 		return r;
 	grown = reallocarray(mounts->locks, mounts->lock_count + 1, sizeof(*grown));

@@ -112,6 +112,9 @@ static int read_flags(const struct site *site, struct copy_step *copy, struct ms
 	    (r = expand_flag(site, "chmod", &copy->chmod, err)) < 0 ||
 	    (r = expand_flag(site, "checksum", &copy->checksum, err)) < 0)
 		return r;
+	/* What a variable without a value leaves of it is no owner. */
+	if (copy->chown && !*copy->chown)
+		free(steal(&copy->chown));
 	for (size_t i = 0; i < instruction->flag_count; i++)
 		if (strcmp(instruction->flags[i].name, "exclude") == 0 &&
 		    strlist_add(&copy->exclude, instruction->flags[i].value) < 0)

@@ -8,11 +8,28 @@ CONFIG = ["ArgsEscaped", "Cmd", "Entrypoint", "Env", "ExposedPorts", "Healthchec
           "OnBuild", "Shell", "StopSignal", "User", "Volumes", "WorkingDir"]
 
 
+def _told_once(rest):
+    """RUN's declared ARGs: newer BuildKits list one that is declared again once, Debian 12's twice."""
+    listed = re.match(r"\|(\d+) ", rest)
+    if not listed:
+        return rest
+    words, kept, names = rest[listed.end():].split(" "), [], []
+    while words and len(names) < int(listed[1]):
+        name = re.match(r"(\w+)=", words[0])
+        if not name or name[1] not in names:
+            kept.append(words[0])
+        names += [name[1]] if name else []
+        words.pop(0)
+    return " ".join([f"|{len(set(names))}", *kept, *words])
+
+
 def _older(line):
     """A line of history as Debian 12's BuildKit writes it: without flags, which newer ones show,
     without a health check's start interval, which it does not know, and ports as a map. Newer
     ones write an ARG's value, it wrote the default: only the name is compared."""
     word, _, rest = line.partition(" ")
+    if word == "RUN":
+        rest = _told_once(rest)
     if word in ("ADD", "COPY"):
         rest = re.sub(r"^(--\S+ )*", "", rest)
     if word == "HEALTHCHECK":
