@@ -207,7 +207,7 @@ static int collect(struct prune *prune, struct msb_error *err)
 		r = store_care_commit(prune->care, err);
 		pins_done(&prune->pins);
 		if (r >= 0)
-			r = store_compact(prune->care, &result->bytes, err);
+			r = store_compact(prune->care, &result->bytes, &result->crowded, err);
 	}
 	if (r >= 0 && prune->options->caches)
 		r = remove_caches(prune, err);

@@ -78,7 +78,7 @@ static int enter_user_namespace(struct msb_error *err)
 		r = msb_error_set(err, errno,
 				  "create a user namespace (does sysctl "
 				  "user.max_user_namespaces or kernel.unprivileged_userns_clone "
-				  "forbid it?)");
+				  "forbid it? in a chroot only root can do without)");
 	else
 		r = idmap_finish(&idmap, err);
 	idmap_done(&idmap);

@@ -367,7 +367,8 @@ static void shorten_journal(struct compaction *compaction)
 	connection_run(connection, "PRAGMA wal_checkpoint(TRUNCATE)", NULL);
 }
 
-int store_compact(struct store_care *care, uint64_t *ret_freed, struct msb_error *err)
+int store_compact(struct store_care *care, uint64_t *ret_freed, bool *ret_crowded,
+		  struct msb_error *err)
 {
 	struct compaction compaction = {.care = care, .root = care->writer->store->root};
 	int r = drop_files(&compaction, err);
@@ -376,8 +377,9 @@ int store_compact(struct store_care *care, uint64_t *ret_freed, struct msb_error
 		r = list_moves(&compaction, err);
 	if (r == 0)
 		r = empty_packs(&compaction, err);
-	/* What was freed so far counts; the next collection goes on. */
-	if (r == -ENOSPC || r == -EDQUOT)
+	/* What was freed so far counts. */
+	*ret_crowded = r == -ENOSPC || r == -EDQUOT;
+	if (*ret_crowded)
 		r = 0;
 	if (r < 0)
 		return r;

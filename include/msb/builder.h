@@ -372,6 +372,8 @@ struct msb_prune_result {
 	uint64_t builds, images, cached_steps, layers, blobs, caches; /* that went */
 	uint64_t bytes; /* on the disk; of a dry run: in the blobs and caches that would go */
 	uint64_t open;  /* trees that stay because mounts have them open; of a dry run: 0 */
+	bool crowded;   /* the disk was too full to part what stays from what went: not all of the
+			   room is back */
 };
 
 /* Removes what is wanted no more, and then all that nothing reaches. Waits a minute for running

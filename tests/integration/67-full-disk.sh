@@ -3,7 +3,7 @@
 . "$(dirname "$0")/lib.sh"
 
 mkdir "$MSB_ROOT"
-mount -t tmpfs -o size=24m none "$MSB_ROOT"
+mount -t tmpfs -o size=36m none "$MSB_ROOT"
 import_busybox
 dockerfile <<'END'
 FROM busybox AS build
@@ -43,6 +43,26 @@ rm "$MSB_ROOT/filling"
 msb fsck >out
 build
 same small "$(msb cat build@2:/small)"
+
+it "says that there is more to be had where there is no room to move things"
+dockerfile Many <<'END'
+FROM busybox
+ARG WHICH
+RUN for i in $(seq 350); do head -c 20000 /dev/urandom > /$WHICH-$i; done
+END
+msb prune -f --keep-builds 0 >out
+build -f ctx/Many -t stays --build-arg WHICH=1
+build -f ctx/Many --build-arg WHICH=2
+fill
+exits 0 msb prune -f --keep-builds 0
+contains out 'make some room elsewhere, and prune again'
+rm "$MSB_ROOT/filling"
+exits 0 msb prune -f --keep-builds 0
+lacks out 'prune again'
+contains out 'reclaimed space: [67]\.[0-9]+MB'
+msb fsck >out
+msb rmi stays >out
+build
 
 it "has its reserve again for the next time"
 fill

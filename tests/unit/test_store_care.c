@@ -54,6 +54,7 @@ static uint64_t collect(struct fixture *f, uint64_t count, uint64_t nth)
 {
 	AUTO(store_care_closep) struct store_care *care = care_of(f, true);
 	uint64_t blobs, bytes, freed;
+	bool crowded;
 
 	for (uint64_t i = 0; nth && i < count; i += nth) {
 		struct msb_digest digest = digest_of(i);
@@ -62,7 +63,7 @@ static uint64_t collect(struct fixture *f, uint64_t count, uint64_t nth)
 	}
 	assert_ok(f, store_sweep(care, &blobs, &bytes, &f->err));
 	assert_ok(f, store_care_commit(care, &f->err));
-	assert_ok(f, store_compact(care, &freed, &f->err));
+	assert_ok(f, store_compact(care, &freed, &crowded, &f->err));
 	return freed;
 }
 
@@ -203,6 +204,7 @@ static bool moves_when_dropped(struct fixture *f, uint64_t divisor, uint64_t res
 	AUTO(store_care_closep) struct store_care *care = NULL;
 	struct msb_location before, after;
 	uint64_t blobs, bytes, freed;
+	bool crowded;
 
 	put_numbers(f, 0, 30);
 	assert_ok(f, find_place(f, 7, &before));
@@ -216,7 +218,7 @@ static bool moves_when_dropped(struct fixture *f, uint64_t divisor, uint64_t res
 	assert_ok(f, store_sweep(care, &blobs, &bytes, &f->err));
 	assert_int_equal(blobs, 30 / divisor);
 	assert_ok(f, store_care_commit(care, &f->err));
-	assert_ok(f, store_compact(care, &freed, &f->err));
+	assert_ok(f, store_compact(care, &freed, &crowded, &f->err));
 	assert_ok(f, find_place(f, 7, &after));
 	if (after.pack == before.pack)
 		assert_int_equal(after.offset, before.offset);
@@ -324,6 +326,7 @@ static void collect_until_killed(const char *root, uint64_t from)
 	for (uint64_t round = 0;; round++) {
 		struct store_care *care;
 		uint64_t blobs, bytes;
+		bool crowded;
 
 		must(store_writer_open(f.store, &f.writer, &err), &err);
 		for (uint64_t i = 0; i < 60; i++) {
@@ -344,7 +347,7 @@ static void collect_until_killed(const char *root, uint64_t from)
 		}
 		must(store_sweep(care, &blobs, &bytes, &err), &err);
 		must(store_care_commit(care, &err), &err);
-		must(store_compact(care, &bytes, &err), &err);
+		must(store_compact(care, &bytes, &crowded, &err), &err);
 		store_care_close(care);
 	}
 }

@@ -227,6 +227,11 @@ static int unmount_by_helper(const char *directory, bool lazy, struct msb_error 
 			return msb_error_set(err, errno, "wait for fusermount3");
 	if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
 		return 0;
+	/* What bare roots lack, fusermount3 cannot do without. */
+	if (access("/etc/mtab", F_OK) < 0)
+		return msb_error_say(err, ENOENT,
+				     "fusermount3 wants /etc/mtab, which is not there (as root: ln "
+				     "-s /proc/self/mounts /etc/mtab)");
 	return msb_error_say(
 		err, EBUSY,
 		"'%s' stays mounted: if it is in use, leave it (fuser -vm %s shows who "

@@ -178,6 +178,9 @@ static int prune_store(const struct session *session, struct prune *prune)
 		printf("%" PRIu64 " %s: a mount has %s open\n", result.open,
 		       result.open == 1 ? "tree stays" : "trees stay",
 		       result.open == 1 ? "it" : "them");
+	if (result.crowded)
+		puts("The disk was too full to move what stays away from what went: make some room "
+		     "elsewhere, and prune again to get the rest");
 	printf("Total reclaimed space: %s\n", human_size(result.bytes, size));
 	return finish();
 }

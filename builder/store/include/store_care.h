@@ -131,7 +131,9 @@ int store_sweep(struct store_care *care, uint64_t *ret_blobs, uint64_t *ret_byte
  * After commit: removes files that hold nothing any more, and copies what lives in packs with
  * much garbage to other packs. Readers go on reading: an old pack disappears when the index
  * has led elsewhere, and its number is never used again. *ret_freed: bytes on the disk.
+ * *ret_crowded: there was no room for all of the copies; the next collection goes on.
  */
-int store_compact(struct store_care *care, uint64_t *ret_freed, struct msb_error *err);
+int store_compact(struct store_care *care, uint64_t *ret_freed, bool *ret_crowded,
+		  struct msb_error *err);
 
 #endif
