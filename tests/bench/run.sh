@@ -26,10 +26,8 @@ for ((round = 0; round < rounds; round++)); do
     steps 'RUN true 0' >>"$work/first"
     steps 'RUN true %' | tail -n +2 >>"$work/usual"
     steps 'RUN --security%' >>"$work/insecure"
-    begin=$EPOCHREALTIME
-    msb debug image:node -- true </dev/null
-    end=$EPOCHREALTIME
-    awk -v us=$((${end/./} - ${begin/./})) 'BEGIN { print us / 1000 }' >>"$work/debug"
+    microseconds msb debug image:node -- true </dev/null |
+        awk '{ printf "%.1f\n", $1 / 1000 }' >>"$work/debug"
 done
 echo "a trivial RUN                          $(median <"$work/usual") ms"
 echo "  without filter and device rule       $(median <"$work/insecure") ms"
