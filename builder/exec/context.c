@@ -8,13 +8,18 @@
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 #include <sys/xattr.h>
+#include <unistd.h>
 
 #include "context.h"
 #include "disk_entry.h"
 #include "io.h"
+#include "path.h"
 
 /* A file changed this recently might change again without its times telling. */
 #define SETTLED_NS INT64_C(2000000000)
+
+/* Of a .dockerignore, bytes. */
+#define MAX_IGNORE (16u * 1024 * 1024)
 
 struct learned {
 	struct stat_key key;
@@ -35,6 +40,21 @@ struct context {
 	char target[PATH_MAX]; /* of the link looked at last */
 	pthread_mutex_t lock;
 };
+
+int context_read_ignore(const char *path, struct ignore **ret, struct msb_error *err)
+{
+	autobuffer text = {0};
+	int r;
+
+	*ret = NULL;
+	if (access(path, F_OK) < 0)
+		return 0;
+	r = io_read_file(AT_FDCWD, path, MAX_IGNORE, &text, err);
+	if (r < 0)
+		return r;
+	return ignore_parse(path_base(path), text.bytes ? (const char *)text.bytes : "", text.size,
+			    ret, err);
+}
 
 static int compare_text(const void *a, const void *b)
 {

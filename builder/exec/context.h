@@ -19,6 +19,9 @@
 
 struct context;
 
+/* The patterns of the .dockerignore at path; NULL where there is none. */
+int context_read_ignore(const char *path, struct ignore **ret, struct msb_error *err);
+
 /* ignore may be NULL and is owned from now on, whatever the outcome. */
 int context_open(const char *directory, struct ignore *ignore, struct msb_store *store,
 		 struct store_writer *writer, struct context **ret, struct msb_error *err);

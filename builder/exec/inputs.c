@@ -118,22 +118,6 @@ int build_read_inputs(struct build *build, struct msb_error *err)
 	return build->dockerfile_text ? 0 : msb_error_memory(err);
 }
 
-/* No file, no patterns. */
-static int read_ignore(const char *path, struct ignore **ret, struct msb_error *err)
-{
-	autobuffer text = {0};
-	int r;
-
-	*ret = NULL;
-	if (access(path, F_OK) < 0)
-		return 0;
-	r = io_read_file(AT_FDCWD, path, MAX_DOCKERFILE, &text, err);
-	if (r < 0)
-		return r;
-	return ignore_parse(path_base(path), text.bytes ? (const char *)text.bytes : "", text.size,
-			    ret, err);
-}
-
 /* "<Dockerfile>.dockerignore" replaces the context's own. */
 int build_read_ignore(const struct build *build, struct ignore **ret, struct msb_error *err)
 {
@@ -148,7 +132,7 @@ int build_read_ignore(const struct build *build, struct ignore **ret, struct msb
 	common = path_join(build->origin.directory, ".dockerignore");
 	if (!common || (build->dockerfile_path && !own))
 		return msb_error_memory(err);
-	return read_ignore(own && access(own, F_OK) == 0 ? own : common, ret, err);
+	return context_read_ignore(own && access(own, F_OK) == 0 ? own : common, ret, err);
 }
 
 int build_scan_context(struct build *build, struct msb_error *err)

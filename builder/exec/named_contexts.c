@@ -2,18 +2,14 @@
 
 #include <ctype.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
 #include "git_reference.h"
 #include "image.h"
-#include "io.h"
 #include "path.h"
 #include "reference.h"
-
-#define MOST_IGNORE ((size_t)16 * 1024 * 1024)
 
 /* Names are compared as references: "alpine" is "docker.io/library/alpine". What is none names no
  * context: *ret is NULL. */
@@ -86,17 +82,8 @@ static int load_layout(struct named_context *context, const char *text, struct s
 static int read_ignore(const struct origin *origin, struct ignore **ret, struct msb_error *err)
 {
 	autofree char *path = path_join(origin->directory, ".dockerignore");
-	autobuffer text = {0};
-	int r;
 
-	*ret = NULL;
-	if (!path)
-		return msb_error_memory(err);
-	r = io_read_file(AT_FDCWD, path, MOST_IGNORE, &text, err);
-	if (r < 0)
-		return r == -ENOENT ? 0 : r;
-	return ignore_parse(".dockerignore", text.bytes ? (const char *)text.bytes : "", text.size,
-			    ret, err);
+	return path ? context_read_ignore(path, ret, err) : msb_error_memory(err);
 }
 
 static int open_directory(struct named_context *context, const char *text, const struct lent *lent,

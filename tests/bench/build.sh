@@ -4,14 +4,10 @@
 # the results are compared. Medians.
 #
 #   tests/bench/build.sh BUILD_DIRECTORY [WORK_FOLDER] [ROUNDS]
-set -euo pipefail
-
+# shellcheck source=tests/bench/lib.sh
+. "$(dirname "$0")/lib.sh"
+begin 9 "$@"
 here=$(cd "$(dirname "$0")" && pwd)
-build=$(cd "$1" && pwd)
-work=$(mktemp -d "${2:-/var/tmp}/msb-bench.XXXXXX")
-rounds=${3:-9}
-bases=${MSB_BASES:-${XDG_CACHE_HOME:-$HOME/.cache}/msb-bases}
-export PATH=$build/tools/msb:$PATH MSB_ROOT=$work/store
 
 # buildah under this benchmark's own storage, and with no more limits than the caller has.
 buildah_() {
@@ -33,10 +29,6 @@ milliseconds() {
     "$@" >/dev/null 2>"$work/said" || { cat "$work/said" >&2; exit 1; }
     end=$EPOCHREALTIME
     awk -v us=$((${end/./} - ${begin/./})) 'BEGIN { printf "%.1f\n", us / 1000 }'
-}
-
-median() {
-    sort -n | awk '{ v[NR] = $1 } END { print v[int((NR + 1) / 2)] }'
 }
 
 msb_build() {

@@ -5,13 +5,10 @@
 #   tests/bench/import.sh BUILD_DIRECTORY [WORK_FOLDER] [ROUNDS]
 #
 # The root file system: 260 MB of files of this machine's /usr, always the same ones.
-set -euo pipefail
-
-build=$(cd "$1" && pwd)
-work=$(mktemp -d "${2:-/var/tmp}/msb-bench.XXXXXX")
-rounds=${3:-5}
+# shellcheck source=tests/bench/lib.sh
+. "$(dirname "$0")/lib.sh"
+begin 5 "$@"
 megabytes=260
-trap 'rm -rf "$work"' EXIT
 
 # A fixed shuffle, until the sum is reached.
 make_tar() {
@@ -24,15 +21,6 @@ make_tar() {
     gzip -6 -k "$work/rootfs.tar"
     echo "$(wc -l <"$work/names") files, $(du -m "$work/rootfs.tar" | cut -f1) MiB," \
         "gzip $(du -m "$work/rootfs.tar.gz" | cut -f1) MiB"
-}
-
-# microseconds COMMAND...: how long it takes.
-microseconds() {
-    local begin=$EPOCHREALTIME end
-
-    "$@"
-    end=$EPOCHREALTIME
-    echo $((${end/./} - ${begin/./}))
 }
 
 tar_and_sync() {
@@ -52,10 +40,6 @@ settle() {
     sync -f "$work"
 }
 
-median() {
-    sort -n "$1" | sed -n "$((rounds / 2 + 1))p"
-}
-
 compare() {
     local kind=$1 file=$2 round ours theirs
 
@@ -68,8 +52,8 @@ compare() {
         settle
         microseconds import_and_sync "$file" >>"$work/ours"
     done
-    ours=$(median "$work/ours")
-    theirs=$(median "$work/theirs")
+    ours=$(median <"$work/ours")
+    theirs=$(median <"$work/theirs")
     awk -v kind="$kind" -v ours="$ours" -v theirs="$theirs" 'BEGIN {
         printf "%-5s  import %.3f s  tar x %.3f s  ratio %.2f\n",
             kind, ours / 1e6, theirs / 1e6, ours / theirs }'

@@ -6,14 +6,9 @@
 #
 # The base: node.tar of tools/make-bases.sh. Times are of the whole command, from start to exit; for
 # each the least and the median, beside those of "msb version", which only starts and ends.
-set -euo pipefail
-
-build=$(cd "$1" && pwd)
-work=$(mktemp -d "${2:-/var/tmp}/msb-bench.XXXXXX")
-rounds=${3:-50}
-bases=${MSB_BASES:-${XDG_CACHE_HOME:-$HOME/.cache}/msb-bases}
-export PATH=$build/tools/msb:$PATH MSB_ROOT=$work/store
-trap 'rm -rf "$work"' EXIT
+# shellcheck source=tests/bench/lib.sh
+. "$(dirname "$0")/lib.sh"
+begin 50 "$@"
 cd "$work"
 
 bytes_of() {

@@ -3,22 +3,13 @@
 # for devices, and without), the first one on a base never touched before, and msb debug. Medians.
 #
 #   tests/bench/run.sh BUILD_DIRECTORY [WORK_FOLDER] [ROUNDS]
-set -euo pipefail
-
-build=$(cd "$1" && pwd)
-work=$(mktemp -d "${2:-/var/tmp}/msb-bench.XXXXXX")
-rounds=${3:-9}
-bases=${MSB_BASES:-${XDG_CACHE_HOME:-$HOME/.cache}/msb-bases}
-export PATH=$build/tools/msb:$PATH MSB_ROOT=$work/store
-trap 'rm -rf --one-file-system "$work"' EXIT
-
-median() {
-    sort -n | awk '{ v[NR] = $1 } END { printf "%.1f", v[int((NR + 1) / 2)] }'
-}
+# shellcheck source=tests/bench/lib.sh
+. "$(dirname "$0")/lib.sh"
+begin 9 "$@"
 
 # steps PATTERN: the durations of such steps of the newest build, in milliseconds.
 steps() {
-    sqlite3 "$MSB_ROOT/records.db" "SELECT duration_ns / 1e6 FROM step
+    sqlite3 "$MSB_ROOT/records.db" "SELECT printf('%.1f', duration_ns / 1e6) FROM step
         WHERE build = (SELECT max(id) FROM build) AND text LIKE '$1' ORDER BY number"
 }
 
@@ -35,10 +26,8 @@ for ((round = 0; round < rounds; round++)); do
     steps 'RUN true 0' >>"$work/first"
     steps 'RUN true %' | tail -n +2 >>"$work/usual"
     steps 'RUN --security%' >>"$work/insecure"
-    begin=$EPOCHREALTIME
-    msb debug image:node -- true </dev/null
-    end=$EPOCHREALTIME
-    awk -v us=$((${end/./} - ${begin/./})) 'BEGIN { print us / 1000 }' >>"$work/debug"
+    microseconds msb debug image:node -- true </dev/null |
+        awk '{ printf "%.1f\n", $1 / 1000 }' >>"$work/debug"
 done
 echo "a trivial RUN                          $(median <"$work/usual") ms"
 echo "  without filter and device rule       $(median <"$work/insecure") ms"

@@ -146,14 +146,9 @@ static void open_second(struct fixture *fixture, struct msb_store **store,
 	fixture_open(root, store, writer);
 }
 
-static void a_directory_gives_another_store_what_was_sent(void **state)
+static struct shared_step a_step(void)
 {
-	struct fixture *fixture = *state;
-	AUTO(msb_store_closep) struct msb_store *store = NULL;
-	AUTO(store_writer_closep) struct store_writer *writer = NULL;
-	AUTO(cache_place_closep) struct cache_place *place = open_place(fixture, fixture->writer);
-	struct shared_bundle bundle = make_bundle(fixture);
-	const struct shared_step step = {
+	return (struct shared_step){
 		.key = fixture_digest(1),
 		.step = {.tree = fixture_digest(2),
 			 .log = fixture_digest(3),
@@ -161,7 +156,11 @@ static void a_directory_gives_another_store_what_was_sent(void **state)
 			 .created_ns = 1700000000123456789,
 			 .duration_ns = 5},
 	};
-	const struct shared_layer layer = {
+}
+
+static struct shared_layer a_layer(void)
+{
+	return (struct shared_layer){
 		.record = {.parent = fixture_digest(4),
 			   .tree = fixture_digest(5),
 			   .diff_id = fixture_digest(6),
@@ -172,6 +171,40 @@ static void a_directory_gives_another_store_what_was_sent(void **state)
 		.blob_size = 9,
 		.repository = "library/node",
 	};
+}
+
+/* The document is a_step(), a_layer() and the bundle. */
+static void expect_document(const struct shared_document *got, const struct shared_bundle *bundle)
+{
+	const struct shared_step step = a_step();
+	const struct shared_layer layer = a_layer();
+
+	assert_int_equal(got->step_count, 1);
+	assert_true(msb_digest_equal(&got->steps[0].key, &step.key));
+	assert_true(msb_digest_equal(&got->steps[0].step.tree, &step.step.tree));
+	assert_true(got->steps[0].step.has_log);
+	assert_int_equal(got->steps[0].step.created_ns, step.step.created_ns);
+	assert_int_equal(got->bundle_count, 1);
+	assert_int_equal(got->bundles[0].size, bundle->size);
+	assert_true(got->bundles[0].has_frames);
+	/* Two small ones together, and a large one by itself. */
+	assert_int_equal(got->bundles[0].blobs[1].start, 0);
+	assert_int_equal(got->bundles[0].blobs[1].skip, 80);
+	assert_int_equal(got->bundles[0].blobs[2].start, got->bundles[0].blobs[1].stop);
+	assert_int_equal(got->bundles[0].blobs[2].stop, bundle->size);
+	assert_int_equal(got->layer_count, 1);
+	assert_memory_equal(&got->layers[0], &layer, sizeof(layer));
+}
+
+static void a_directory_gives_another_store_what_was_sent(void **state)
+{
+	struct fixture *fixture = *state;
+	AUTO(msb_store_closep) struct msb_store *store = NULL;
+	AUTO(store_writer_closep) struct store_writer *writer = NULL;
+	AUTO(cache_place_closep) struct cache_place *place = open_place(fixture, fixture->writer);
+	struct shared_bundle bundle = make_bundle(fixture);
+	const struct shared_step step = a_step();
+	const struct shared_layer layer = a_layer();
 	autoshared sent = {0}, got = {0};
 
 	assert_int_equal(cache_place_read(place, &got, &fixture->err), -ENODATA);
@@ -180,23 +213,8 @@ static void a_directory_gives_another_store_what_was_sent(void **state)
 	assert_int_equal(shared_add_step(&sent, &step), 0);
 	assert_int_equal(shared_add_layer(&sent, &layer), 0);
 	assert_ok(fixture, cache_place_write(place, &sent, &fixture->err));
-
 	assert_ok(fixture, cache_place_read(place, &got, &fixture->err));
-	assert_int_equal(got.step_count, 1);
-	assert_true(msb_digest_equal(&got.steps[0].key, &step.key));
-	assert_true(msb_digest_equal(&got.steps[0].step.tree, &step.step.tree));
-	assert_true(got.steps[0].step.has_log);
-	assert_int_equal(got.steps[0].step.created_ns, step.step.created_ns);
-	assert_int_equal(got.bundle_count, 1);
-	assert_int_equal(got.bundles[0].size, bundle.size);
-	assert_true(got.bundles[0].has_frames);
-	/* Two small ones together, and a large one by itself. */
-	assert_int_equal(got.bundles[0].blobs[1].start, 0);
-	assert_int_equal(got.bundles[0].blobs[1].skip, 80);
-	assert_int_equal(got.bundles[0].blobs[2].start, got.bundles[0].blobs[1].stop);
-	assert_int_equal(got.bundles[0].blobs[2].stop, bundle.size);
-	assert_int_equal(got.layer_count, 1);
-	assert_memory_equal(&got.layers[0], &layer, sizeof(layer));
+	expect_document(&got, &bundle);
 
 	cache_place_close(place);
 	open_second(fixture, &store, &writer);
