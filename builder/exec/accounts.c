@@ -222,7 +222,7 @@ static int find_owner(struct msb_store *store, const struct msb_digest *tree, co
 		ret->gid = ret->uid;
 	else if (words.user[0] && !find_user(passwd, words.user, ret, &name) && strict)
 		return unknown("user", words.user, "/etc/passwd", err);
-	if (words.has_group)
+	if (words.has_group && !words.group[0])
 		ret->gid = 0;
 	if (words.group[0] && !find_group(group, words.group, &ret->gid) && strict)
 		return unknown("group", words.group, "/etc/group", err);
