@@ -7,10 +7,9 @@
 #include <string.h>
 
 #include "io.h"
+#include "range.h"
 
 #define WORKERS 4
-/* A connection that brings this much before it breaks is worth as many tries again. */
-#define PROGRESS ((uint64_t)1024 * 1024)
 
 struct fetch {
 	struct fetches *fetches;
@@ -23,10 +22,8 @@ struct fetch {
 	char name[24]; /* of its file; "": none */
 	uint64_t read;
 
-	/* The worker's own: an answer under way. */
-	struct http_response *response;
-	bool begun;
-	uint64_t skip; /* bytes of the answer that are there already */
+	/* The worker's own. */
+	struct range_answer answer; /* under way */
 	int64_t told_ns;
 };
 
@@ -43,40 +40,15 @@ struct fetches {
 	bool stop; /* guarded by lock */
 };
 
-/* At the first bytes of an answer: where do they belong? */
-static int begin_answer(struct fetch *fetch, struct msb_error *err)
-{
-	unsigned long long first = 0;
-
-	fetch->begun = true;
-	fetch->skip = 0;
-	if (fetch->response->status == 200) {
-		fetch->skip = fetch->written;
-		return 0;
-	}
-	if (!fetch->response->content_range ||
-	    sscanf(fetch->response->content_range, "bytes %llu-", &first) != 1 ||
-	    first != fetch->written)
-		return msb_error_say(err, EPROTO, "another part of the blob came than asked for");
-	return 0;
-}
-
 static int take_bytes(void *context, const void *bytes, size_t size, struct msb_error *err)
 {
 	struct fetch *fetch = context;
 	struct fetches *fetches = fetch->fetches;
 	const uint8_t *from = bytes;
-	int r = fetch->begun ? 0 : begin_answer(fetch, err);
+	int r = range_place(&fetch->answer, fetch->written, &from, &size, err);
 
 	if (r < 0)
 		return r;
-	if (fetch->skip > 0) {
-		size_t part = fetch->skip < size ? (size_t)fetch->skip : size;
-
-		fetch->skip -= part;
-		from += part;
-		size -= part;
-	}
 	if (size > fetch->blob->size - fetch->written)
 		return msb_error_say(err, EBADMSG, "more bytes come than the %llu announced",
 				     (unsigned long long)fetch->blob->size);
@@ -95,24 +67,11 @@ static int take_bytes(void *context, const void *bytes, size_t size, struct msb_
 
 static int try_once(struct fetch *fetch, struct http_response *response, struct msb_error *err)
 {
-	char digest[MSB_DIGEST_TEXT], path[16 + MSB_DIGEST_TEXT];
 	const struct layer_sink sink = {take_bytes, fetch};
-	autostrlist headers = {0};
-	const struct remote_request request = {
-		.method = "GET",
-		.path = path,
-		.headers = &headers,
-		.sink = &sink,
-		.most = UINT64_MAX,
-	};
 
-	snprintf(path, sizeof(path), "blobs/%s", msb_digest_format(&fetch->blob->digest, digest));
-	if (fetch->written > 0 &&
-	    strlist_addf(&headers, "Range: bytes=%llu-", (unsigned long long)fetch->written) < 0)
-		return msb_error_memory(err);
-	fetch->response = response;
-	fetch->begun = false;
-	return remote_try(fetch->fetches->remote, &request, response, err);
+	fetch->answer = (struct range_answer){.response = response};
+	return range_ask(fetch->fetches->remote, &fetch->blob->digest, fetch->written, 0, &sink,
+			 response, err);
 }
 
 static int judge(struct fetch *fetch, int r, struct http_response *response, struct msb_error *err)
@@ -169,11 +128,8 @@ static int download(struct fetch *fetch, struct msb_error *err)
 		r = judge(fetch, try_once(fetch, &response, err), &response, err);
 		if (r >= 0)
 			break;
-		if (fetch->written - before >= PROGRESS)
-			retry = (struct retry){0};
-		/* A refusal is judged by its status, a failure by its code. */
-		if (!remote_again(fetch->fetches->remote, &retry, response.status >= 300 ? 0 : r,
-				  &response))
+		if (!range_again(fetch->fetches->remote, &retry, fetch->written - before, r,
+				 &response))
 			break;
 	}
 	return r < 0 ? msb_error_prefix(err, r, "layer %s",

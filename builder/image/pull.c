@@ -10,9 +10,6 @@
 #include "registry.h"
 #include "remote.h"
 
-/* Registries themselves refuse larger ones (distribution-spec 1.1, "Pushing Manifests"). */
-#define MANIFEST_MAX ((uint64_t)4 * 1024 * 1024)
-
 struct pull {
 	struct store_writer *writer;
 	struct msb_store *store;
@@ -91,22 +88,10 @@ static int type_of(const struct buffer *document, const char *header, char type[
 static int get_manifest(struct pull *pull, const char *version, struct buffer *ret, char type[96],
 			struct msb_error *err)
 {
-	autofree char *path = buffer_format("manifests/%s", version);
-	autostrlist headers = {0};
 	autoresponse response = {0};
-	const struct remote_request request = {
-		.method = "GET",
-		.path = path,
-		.headers = &headers,
-		.most = MANIFEST_MAX,
-	};
 	struct msb_digest digest;
-	int r;
+	int r = manifest_get(pull->remote, version, &response, err);
 
-	if (!path || strlist_add(&headers, "Accept: " MEDIA_INDEX ", " MEDIA_MANIFEST
-					   ", " MEDIA_DOCKER_LIST ", " MEDIA_DOCKER_IMAGE) < 0)
-		return msb_error_memory(err);
-	r = remote_send(pull->remote, &request, &response, err);
 	if (r >= 0 && response.status != 200)
 		r = remote_refused(pull->remote, &response, "get the manifest", err);
 	if (r >= 0 && msb_digest_parse(version, &digest) >= 0)

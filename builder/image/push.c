@@ -172,31 +172,14 @@ static int is_there(struct push *push, struct msb_error *err)
 
 static int put_manifest(struct push *push, struct msb_error *err)
 {
-	autofree char *path = buffer_format("manifests/%s", push->place.version);
-	struct memory_source memory = {(const char *)push->text.bytes, push->text.size, 0};
-	struct layer_source body = memory_source(&memory);
-	autostrlist headers = {0};
-	const struct remote_request request = {
-		.method = "PUT",
-		.path = path,
-		.push = true,
-		.headers = &headers,
-		.body = &body,
-		.body_size = push->text.size,
-		.rewind = memory_source_rewind,
-		.most = ANSWER_MAX,
-	};
+	struct memory_source text = {(const char *)push->text.bytes, push->text.size, 0};
 	autoresponse response = {0};
 	struct msb_digest digest;
-	int r;
+	int r = manifest_put(push->remote, push->place.version, manifest_type(push), &text,
+			     &response, err);
 
-	if (!path || strlist_addf(&headers, "Content-Type: %s", manifest_type(push)) < 0)
-		return msb_error_memory(err);
-	r = remote_send(push->remote, &request, &response, err);
 	if (r < 0)
 		return r;
-	if (response.status != 201 && response.status != 200)
-		return remote_refused(push->remote, &response, "put the manifest", err);
 	if (response.digest && msb_digest_parse(response.digest, &digest) >= 0 &&
 	    !msb_digest_equal(&digest, &push->record->manifest))
 		return msb_error_say(err, EBADMSG, "registry '%s' keeps another manifest",

@@ -113,4 +113,12 @@ struct memory_source {
 struct layer_source memory_source(struct memory_source *memory);
 void memory_source_rewind(void *context);
 
+/* manifest_requests.c: version: a tag or a digest. The answer whatever its status is; nobody has
+ * compared digests. */
+int manifest_get(struct remote *remote, const char *version, struct http_response *ret,
+		 struct msb_error *err);
+/* A failure unless the registry has taken it. */
+int manifest_put(struct remote *remote, const char *version, const char *type,
+		 struct memory_source *text, struct http_response *ret, struct msb_error *err);
+
 #endif

@@ -8,8 +8,7 @@
 #include "shared_place.h"
 #include "upload.h"
 
-#define MANIFEST_MOST ((uint64_t)4 * 1024 * 1024)
-#define ANSWER_MOST   ((uint64_t)64 * 1024)
+#define ANSWER_MOST ((uint64_t)64 * 1024)
 
 struct place {
 	struct store_writer *writer;
@@ -73,13 +72,13 @@ static int connect_place(struct place *place, struct msb_error *err)
 #define SIDE_DIGEST 64
 
 /* Below the repository; NULL side: the place's own tag. Owned. */
-static char *manifest_path(const struct place *place, const struct msb_digest *side)
+static char *version_of(const struct place *place, const struct msb_digest *side)
 {
 	char text[MSB_DIGEST_TEXT];
 
-	return side ? buffer_format("manifests/%s" SIDE "%s", place->name.version,
+	return side ? buffer_format("%s" SIDE "%s", place->name.version,
 				    msb_digest_format(side, text) + 7)
-		    : buffer_format("manifests/%s", place->name.version);
+		    : strdup(place->name.version);
 }
 
 /* A tag that is too long to have others beside it has none. */
@@ -128,7 +127,9 @@ static int list_sides(void *context, struct digests *ret, struct msb_error *err)
 static void drop_side(void *context, const struct msb_digest *side)
 {
 	struct place *place = context;
-	autofree char *path = manifest_path(place, side), *doomed = NULL;
+	autofree char *version = version_of(place, side);
+	autofree char *path = version ? buffer_format("manifests/%s", version) : NULL;
+	autofree char *doomed = NULL;
 	autostrlist headers = {0};
 	struct remote_request request = {
 		.method = "HEAD",
@@ -154,23 +155,12 @@ static int get_manifest(void *context, const struct msb_digest *side, struct buf
 			struct msb_error *err)
 {
 	struct place *place = context;
-	autofree char *path = manifest_path(place, side);
-	autostrlist headers = {0};
+	autofree char *version = version_of(place, side);
 	autoresponse response = {0};
-	const struct remote_request request = {
-		.method = "GET",
-		.path = path,
-		.headers = &headers,
-		.most = MANIFEST_MOST,
-	};
-	int r;
+	int r = version ? connect_place(place, err) : msb_error_memory(err);
 
-	if (!path || strlist_add(&headers, "Accept: " MEDIA_MANIFEST ", " MEDIA_DOCKER_IMAGE
-					   ", " MEDIA_INDEX ", " MEDIA_DOCKER_LIST) < 0)
-		return msb_error_memory(err);
-	r = connect_place(place, err);
 	if (r >= 0)
-		r = remote_send(place->remote, &request, &response, err);
+		r = manifest_get(place->remote, version, &response, err);
 	if (r < 0)
 		return r;
 	if (response.status == 404)
@@ -238,35 +228,21 @@ static int put_manifest(void *context, const struct msb_digest *side, const char
 			struct msb_error *err)
 {
 	struct place *place = context;
-	autofree char *path = manifest_path(place, side);
+	autofree char *version = version_of(place, side);
 	struct memory_source memory = {text, strlen(text), 0};
-	const struct layer_source body = memory_source(&memory);
-	autostrlist headers = {0};
-	const struct remote_request request = {
-		.method = "PUT",
-		.path = path,
-		.push = true,
-		.headers = &headers,
-		.body = &body,
-		.body_size = strlen(text),
-		.rewind = memory_source_rewind,
-		.most = ANSWER_MOST,
-	};
 	autoresponse response = {0};
 	int r;
 
-	if (!path || strlist_add(&headers, "Content-Type: " MEDIA_MANIFEST) < 0)
+	if (!version)
 		return msb_error_memory(err);
 	if (side && !has_sides(place))
 		return 0;
 	if (place->name.by_digest)
 		return msb_error_say(err, EINVAL, "a cache is sent to a tag, not to a digest");
 	r = connect_place(place, err);
-	if (r >= 0)
-		r = remote_send(place->remote, &request, &response, err);
-	if (r >= 0 && response.status != 201 && response.status != 200)
-		r = remote_refused(place->remote, &response, "put the manifest", err);
-	return r;
+	return r < 0 ? r
+		     : manifest_put(place->remote, version, MEDIA_MANIFEST, &memory, &response,
+				    err);
 }
 
 const struct shared_place_kind shared_in_registry = {

@@ -62,7 +62,7 @@ struct layer_unpacked {
 
 /*
  * Unpacks a tar, plain or compressed with gzip, zstd, bzip2 or xz as its first bytes tell, into
- * the edit; contents go to the store through writer. Decompression runs beside hashing in a
+ * the edit; contents go to the store through writer. Decompression runs beside it in a
  * thread of its own. A path that leads outside by "..", or through a symlink that an earlier entry
  * made, never leaves the directory; hard links and sparse files are kept; sockets are left out.
  * -EBADMSG for what is no archive or is cut short.
