@@ -290,3 +290,13 @@ int autopull_get(struct core *core, const char *path)
 	pthread_mutex_unlock(&autopull->lock);
 	return r == 1 ? pull(core, &flight) : r;
 }
+
+bool autopull_is_waited_for(struct autopull *autopull)
+{
+	bool waited;
+
+	pthread_mutex_lock(&autopull->lock);
+	waited = autopull->flights != NULL;
+	pthread_mutex_unlock(&autopull->lock);
+	return waited;
+}

@@ -29,6 +29,10 @@ enum autopull_kind autopull_kind_of(const char *path);
  */
 int autopull_get(struct core *core, const char *path);
 
+/* Somebody waits for a pull: then the kernel has the directory that the name is in locked, and
+ * drops nothing there. */
+bool autopull_is_waited_for(struct autopull *autopull);
+
 /* What is shown where an image of the name `path` is, of what shelf_shown_name() gives; owned.
  * NULL: no memory. */
 char *autopull_shown(const char *path, enum autopull_kind kind);

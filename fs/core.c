@@ -326,6 +326,26 @@ int core_asked_fd(const struct core *core)
 	return held_asked_fd(core->held);
 }
 
+/* Below images/ nothing is dropped while somebody waits for a pull there: who drops a name waits
+ * until he is gone, and everybody who comes meanwhile waits for both. */
+static bool may_drop(struct core *core, const struct view *view)
+{
+	bool below_images = view->above == INODE_IMAGES || inode_is_images(view->above);
+
+	return !below_images || !core->autopull || !autopull_is_waited_for(core->autopull);
+}
+
+static void tell_place(struct core *core, const struct view *view, core_asked_fn each,
+		       void *context)
+{
+	autofree char *name = views_name(core->views, view->number);
+
+	each(context, view->above, name, inode_of_entry(view->number, 0));
+	/* A directory that shows the root's entries without being it. */
+	if (inode_is_images(view->place))
+		each(context, view->above, NULL, view->place);
+}
+
 int core_asked(struct core *core, core_asked_fn each, void *context)
 {
 	autofree struct msb_digest *digests = NULL;
@@ -339,17 +359,9 @@ int core_asked(struct core *core, core_asked_fn each, void *context)
 		if (!tree)
 			continue;
 		held_let_go(core->held, tree);
-		for (uint32_t n = tree->files_view; (view = views_at(core->views, n)); n++) {
-			autofree char *name = NULL;
-
-			if (view->tree != tree)
-				continue;
-			name = views_name(core->views, n);
-			each(context, view->above, name, inode_of_entry(n, 0));
-			/* A directory that shows the root's entries without being it. */
-			if (inode_is_images(view->place))
-				each(context, view->above, NULL, view->place);
-		}
+		for (uint32_t n = tree->files_view; (view = views_at(core->views, n)); n++)
+			if (view->tree == tree && may_drop(core, view))
+				tell_place(core, view, each, context);
 	}
 	return r;
 }

@@ -88,7 +88,8 @@ struct transport {
 	bool rings;              /* wanted where they can be had */
 	int signal;
 	int fd;               /* /dev/fuse; the session's */
-	uint64_t init_unique; /* of an INIT that offers rings; 0: none */
+	uint64_t init_unique; /* of INIT; 0: it has been answered */
+	bool offers_rings, offers_parallel;
 	struct queue *queues; /* one a core; NULL: the old way; owned */
 	unsigned count;
 	pthread_mutex_t lock; /* guards all below */
@@ -472,8 +473,12 @@ static void see_request(struct transport *transport, const void *bytes, size_t s
 		return;
 	memcpy(&in, bytes, sizeof(in));
 	memcpy(&init, (const uint8_t *)bytes + sizeof(in), sizeof(init));
-	if (in.opcode == FUSE_INIT && init.flags & FUSE_INIT_EXT && init.flags2 & INIT_FLAGS2_RING)
-		transport->init_unique = in.unique;
+	if (in.opcode != FUSE_INIT)
+		return;
+	transport->init_unique = in.unique;
+	transport->offers_parallel = init.flags & FUSE_PARALLEL_DIROPS;
+	transport->offers_rings =
+		transport->rings && init.flags & FUSE_INIT_EXT && init.flags2 & INIT_FLAGS2_RING;
 }
 
 static ssize_t hook_read(int fd, void *bytes, size_t size, void *user_data)
@@ -481,12 +486,13 @@ static ssize_t hook_read(int fd, void *bytes, size_t size, void *user_data)
 	struct transport *transport = ((struct fuse_ops_context *)user_data)->transport;
 	ssize_t n = doorman_read(transport->doorman, fd, bytes, size);
 
-	if (n > 0 && transport->rings)
+	if (n > 0)
 		see_request(transport, bytes, (size_t)n);
 	return n;
 }
 
-/* libfuse's answer to INIT, and in it that there are rings. */
+/* libfuse's answer to INIT, and in it what libfuse does not say: that there are rings, and (3.14
+ * has the flag and forgets it) that lookups in one directory need not wait for each other. */
 static ssize_t answer_init(struct transport *transport, int fd, struct iovec *iov, int count)
 {
 	struct fuse_init_out out;
@@ -497,8 +503,10 @@ static ssize_t answer_init(struct transport *transport, int fd, struct iovec *io
 	if (count != 2 || iov[1].iov_len != sizeof(out))
 		return writev(fd, iov, count);
 	memcpy(&out, iov[1].iov_base, sizeof(out));
-	if (out.max_write > PAYLOAD || !start_queues(transport))
-		return writev(fd, iov, count);
+	if (transport->offers_parallel)
+		out.flags |= FUSE_PARALLEL_DIROPS;
+	if (!transport->offers_rings || out.max_write > PAYLOAD || !start_queues(transport))
+		return writev(fd, ours, 2);
 	out.flags |= FUSE_INIT_EXT;
 	out.flags2 |= INIT_FLAGS2_RING;
 	n = writev(fd, ours, 2);
