@@ -13,9 +13,7 @@
 /* How many entries ahead: doubled each time the reader comes to the window's end. */
 #define WINDOW_FIRST 16
 #define WINDOW_MAX   64
-/* So many bytes at a time: the reader waits for them. */
-#define BYTES_MAX (512 * 1024)
-/* So many of them while the reader waits; the rest while it reads these. */
+/* So many bytes are pushed while the reader waits; the rest of a window while it reads these. */
 #define BYTES_FIRST (128 * 1024)
 /* Who may not push itself waits at most so long for the thread that does. */
 #define PATIENCE_NS 2000000
@@ -45,12 +43,14 @@ struct push {
 	char *bytes;          /* FILE_MAX; guarded by pushing */
 	pthread_mutex_t lock; /* guards all below; never held while the kernel is told something */
 	struct stream streams[STREAMS];
+	struct core_place current; /* being pushed; directory 0: nothing */
 	uint64_t clock;
 	bool hot; /* the last reads went in order */
 	unsigned credit;
 	bool stopping;
-	/* A thread answers a core's requests alone where the transport is a ring. There it must
-	 * never wait for a page, and a thread of its own pushes. */
+	/* A thread of its own pushes what the reader does not wait for; and everything where the
+	 * transport is a ring: a thread answers a core's requests alone there and must never wait
+	 * for a page. */
 	bool has_pusher;
 	pthread_t pusher;
 	pthread_cond_t changed; /* asked, done or stopping */
@@ -182,23 +182,21 @@ static size_t push_one(struct push *push, const struct core_place *place)
 	return r < 0 ? 0 : (size_t)n;
 }
 
-/* Pushes what the reader is expected to want, unless another thread is at it. */
-static void push_some(struct push *push, size_t bytes_max)
+/* Pushes some of what the reader is expected to want. With pushing held. */
+static void push_some(struct push *push)
 {
 	struct core_place place;
 	size_t bytes = 0;
 	bool more = true;
 
-	if (pthread_mutex_trylock(&push->pushing) != 0)
-		return;
 	while (more) {
 		pthread_mutex_lock(&push->lock);
-		more = !push->stopping && bytes < bytes_max && take_work(push, &place);
+		more = !push->stopping && bytes < BYTES_FIRST && take_work(push, &place);
+		push->current = more ? place : (struct core_place){0};
 		pthread_mutex_unlock(&push->lock);
 		if (more)
 			bytes += push_one(push, &place);
 	}
-	pthread_mutex_unlock(&push->pushing);
 }
 
 static void *run_pusher(void *context)
@@ -208,13 +206,15 @@ static void *run_pusher(void *context)
 
 	pthread_mutex_lock(&push->lock);
 	while (!push->stopping) {
-		if (push->asked == push->done) {
+		if (push->asked == push->done && !has_work(push)) {
 			pthread_cond_wait(&push->changed, &push->lock);
 			continue;
 		}
 		asked = push->asked;
 		pthread_mutex_unlock(&push->lock);
-		push_some(push, BYTES_MAX);
+		pthread_mutex_lock(&push->pushing);
+		push_some(push);
+		pthread_mutex_unlock(&push->pushing);
 		pthread_mutex_lock(&push->lock);
 		push->done = asked;
 		pthread_cond_broadcast(&push->changed);
@@ -254,17 +254,22 @@ static void wait_for_pusher(struct push *push)
 			return;
 }
 
-/* With the lock held, and without it on return. */
-static void work(struct push *push)
+/* With the lock held, and without it on return. place: what is being read, or nothing. */
+static void work(struct push *push, const struct core_place *place)
 {
-	bool ring = transport_is_ring();
+	bool wait = transport_is_ring();
 
-	if (!ring) {
+	if (!wait && pthread_mutex_trylock(&push->pushing) == 0) {
 		pthread_mutex_unlock(&push->lock);
-		push_some(push, BYTES_FIRST);
+		push_some(push);
+		pthread_mutex_unlock(&push->pushing);
 		pthread_mutex_lock(&push->lock);
+	} else {
+		/* The reader is as fast as the pusher, which may be waiting for this very page. */
+		wait = push->current.directory != place->directory ||
+		       push->current.index != place->index;
 	}
-	if (ask_pusher(push) && ring)
+	if (ask_pusher(push) && wait)
 		wait_for_pusher(push);
 	pthread_mutex_unlock(&push->lock);
 }
@@ -273,14 +278,16 @@ void push_saw_read(struct push *push, const struct core_place *place)
 {
 	pthread_mutex_lock(&push->lock);
 	see_read(push, place);
-	work(push);
+	work(push, place);
 }
 
 void push_saw_list(struct push *push, uint64_t directory)
 {
+	const struct core_place none = {0};
+
 	pthread_mutex_lock(&push->lock);
 	see_list(push, directory);
-	work(push);
+	work(push, &none);
 }
 
 struct push *push_new(struct core *core, struct fuse_session *session)
