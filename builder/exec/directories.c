@@ -17,21 +17,6 @@ struct msb_entry directory_new(uid_t uid, gid_t gid, int64_t now)
 	};
 }
 
-int directory_touch(struct tree_edit *edit, const char *path, const struct msb_entry *pattern,
-		    struct msb_error *err)
-{
-	struct msb_entry there;
-	int r = edit_get(edit, path, &there, err);
-
-	if (r < 0)
-		return r;
-	there.mtime_sec = pattern->mtime_sec;
-	there.mtime_nsec = pattern->mtime_nsec;
-	/* Without a digest only the metadata is put. */
-	there.digest = (struct msb_digest){0};
-	return edit_put(edit, path, &there, err);
-}
-
 int directory_make(struct tree_edit *edit, const char *path, const struct msb_entry *pattern,
 		   struct msb_error *err)
 {
@@ -49,5 +34,5 @@ int directory_make(struct tree_edit *edit, const char *path, const struct msb_en
 	}
 	if (r >= 0)
 		r = edit_make_dirs(edit, path, pattern, err);
-	return r < 0 ? r : directory_touch(edit, *above ? above : "/", pattern, err);
+	return r < 0 ? r : edit_touch(edit, *above ? above : "/", pattern, err);
 }

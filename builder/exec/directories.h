@@ -11,10 +11,6 @@
 /* A new directory, 0755, whose time is now (nanoseconds). */
 struct msb_entry directory_new(uid_t uid, gid_t gid, int64_t now);
 
-/* Something was put into the directory at path: it has pattern's time from now on. */
-int directory_touch(struct tree_edit *edit, const char *path, const struct msb_entry *pattern,
-		    struct msb_error *err);
-
 /* As edit_make_dirs(); the directory that receives the first new one is touched. */
 int directory_make(struct tree_edit *edit, const char *path, const struct msb_entry *pattern,
 		   struct msb_error *err);

@@ -71,7 +71,7 @@ int place_touch(const struct placing *placing, const char *path, struct msb_erro
 {
 	struct msb_entry now = made_directory(placing);
 
-	return directory_touch(placing->edit, path, &now, err);
+	return edit_touch(placing->edit, path, &now, err);
 }
 
 /* Makes the directory that path will be put into, if need be: it has changed now. */
@@ -189,7 +189,7 @@ static int place_content(const struct placing *placing, size_t index, const char
 		r = place_children(placing, from_path, path, err);
 	if (r < 0 || (r == 0 && !is_new && !timed))
 		return r;
-	return directory_touch(placing->edit, path, &made, err);
+	return edit_touch(placing->edit, path, &made, err);
 }
 
 static int place_file(const struct placing *placing, const char *name,

@@ -91,6 +91,8 @@ struct landing {
 	bool has_whiteouts;       /* ".wh." means something */
 	bool inside;              /* a name that leads out is refused */
 	struct msb_entry parents; /* what missing ones are made like */
+	bool touches;             /* those that are there get the time of parents */
+	struct names timed;       /* where that was done, or the archive says the time */
 	struct place place;
 	struct whiteouts whiteouts;
 };

@@ -46,14 +46,52 @@ static int remove_marked(struct landing *landing, const char *path, const char *
 	return whiteouts_remove(&landing->whiteouts, (const char *)victim.bytes, err);
 }
 
+/* A directory that something is put into changes, as on a disk, unless the archive said its time.
+ */
+static int touch_parent(struct landing *landing, const char *path, struct msb_error *err)
+{
+	size_t length = (size_t)(strrchr(path, '/') - path);
+	autofree char *parent = NULL;
+	int r;
+
+	if (!landing->touches || length == 0)
+		return 0;
+	r = names_add(&landing->timed, path, length, NULL);
+	if (r == 1)
+		parent = strndup(path, length);
+	if (r < 0 || (r == 1 && !parent))
+		return msb_error_memory(err);
+	return parent ? edit_touch(landing->edit, parent, &landing->parents, err) : 0;
+}
+
+/* On the way to path something is missing: where the first of it will be made changes. */
+static int touch_receiver(struct landing *landing, const char *path, struct msb_error *err)
+{
+	autofree char *missing = strdup(path);
+	struct msb_entry there;
+	char *slash;
+	int r;
+
+	if (!missing)
+		return msb_error_memory(err);
+	do {
+		slash = strrchr(missing, '/');
+		*slash = '\0';
+		r = edit_get(landing->edit, *missing ? missing : "/", &there, err);
+	} while (r == -ENOENT);
+	*slash = '/';
+	return r < 0 ? r : touch_parent(landing, missing, err);
+}
+
 /* Makes the directories above path when they are missing. */
 static int make_parents(struct landing *landing, const char *path, struct msb_error *err)
 {
 	autofree char *parent = strndup(path, (size_t)(strrchr(path, '/') - path));
+	int r = landing->touches ? touch_receiver(landing, path, err) : 0;
 
 	if (!parent)
 		return msb_error_memory(err);
-	return edit_make_dirs(landing->edit, parent, &landing->parents, err);
+	return r < 0 ? r : edit_make_dirs(landing->edit, parent, &landing->parents, err);
 }
 
 static int link_entry(struct landing *landing, const char *target, const char *name,
@@ -100,7 +138,7 @@ static int keep(struct landing *landing, const char *path, struct msb_error *err
 {
 	if (landing->has_whiteouts && whiteouts_keep(&landing->whiteouts, path) < 0)
 		return msb_error_memory(err);
-	return 0;
+	return touch_parent(landing, path, err);
 }
 
 /* "../x", "a/../../x" */
@@ -170,6 +208,9 @@ int landing_put(struct landing *landing, const char *path, const struct msb_entr
 		if (r >= 0)
 			r = edit_put(landing->edit, path, entry, err);
 	}
+	if (r >= 0 && landing->touches && entry->type == MSB_DIRECTORY &&
+	    names_add(&landing->timed, path, strlen(path), NULL) < 0)
+		return msb_error_memory(err);
 	return r < 0 ? r : keep(landing, path, err);
 }
 
@@ -185,6 +226,7 @@ int landing_init(struct landing *landing, struct tree_edit *edit,
 			    .nlink = 1,
 			    .mtime_sec = options->now / 1000000000,
 			    .mtime_nsec = (uint32_t)(options->now % 1000000000)},
+		.touches = options->now != 0,
 		.whiteouts = {.edit = edit},
 	};
 	return place_init(&landing->place, edit, options->directory, err);
@@ -193,6 +235,7 @@ int landing_init(struct landing *landing, struct tree_edit *edit,
 void landing_done(struct landing *landing)
 {
 	place_done(&landing->place);
+	names_done(&landing->timed);
 	whiteouts_done(&landing->whiteouts);
 }
 

@@ -47,8 +47,8 @@ struct layer_unpack_options {
 	uint64_t limit;
 	bool set_owner; /* every entry gets uid and gid (ADD --chown) */
 	uint32_t uid, gid;
-	/* Nanoseconds: time of directories that the archive has things in and no entry for, which
-	 * are root's and 0755. */
+	/* Nanoseconds: time of directories that the archive has things in and no entry for; those
+	 * that it makes are root's and 0755. 0: the ones that are there keep theirs. */
 	int64_t now;
 	bool want_diff_id; /* costs a second hash of all bytes */
 };

@@ -329,6 +329,21 @@ int edit_put(struct tree_edit *edit, const char *path, const struct msb_entry *e
 	return put(edit, path, entry, ORIGIN_PUT, err);
 }
 
+int edit_touch(struct tree_edit *edit, const char *path, const struct msb_entry *pattern,
+	       struct msb_error *err)
+{
+	struct msb_entry there;
+	int r = edit_get(edit, path, &there, err);
+
+	if (r < 0)
+		return r;
+	there.mtime_sec = pattern->mtime_sec;
+	there.mtime_nsec = pattern->mtime_nsec;
+	/* Without a digest only the metadata is put. */
+	there.digest = (struct msb_digest){0};
+	return edit_put(edit, path, &there, err);
+}
+
 int edit_graft(struct tree_edit *edit, const char *path, const struct msb_entry *entry,
 	       uint32_t origin, struct msb_error *err)
 {

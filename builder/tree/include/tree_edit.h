@@ -51,6 +51,10 @@ int edit_list(struct tree_edit *edit, const char *path,
 int edit_put(struct tree_edit *edit, const char *path, const struct msb_entry *entry,
 	     struct msb_error *err);
 
+/* Something was put into the directory at path: it has pattern's time from now on. */
+int edit_touch(struct tree_edit *edit, const char *path, const struct msb_entry *pattern,
+	       struct msb_error *err);
+
 /* Puts the entry found elsewhere, with all that lies below it, at path; no content is read. Its
  * hard links stay links among themselves but not with anything else in this tree. Calls with the
  * same non-zero origin share link numbers (several grafts of one copy). */
