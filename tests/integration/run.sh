@@ -20,8 +20,9 @@ unset MSB_ROOT MSB_FS
 
 logs=$(mktemp -d "${TMPDIR:-/var/tmp}/msb-logs.XXXXXX")
 trap 'rm -rf "$logs"' EXIT
-# A daemon has nobody to read its standard error: what a sanitizer finds goes to a file.
-export ASAN_OPTIONS=log_path=$logs/sanitizer:exitcode=99
+# A daemon has nobody to read its standard error: what a sanitizer finds goes to a file. A cancelled
+# thread ends without telling AddressSanitizer what is left of its stack.
+export ASAN_OPTIONS=log_path=$logs/sanitizer:exitcode=99:use_sigaltstack=0
 export UBSAN_OPTIONS=log_path=$logs/sanitizer:print_stacktrace=1:halt_on_error=1
 export TSAN_OPTIONS=log_path=$logs/sanitizer:exitcode=99
 
