@@ -69,8 +69,7 @@ eventually() {
 }
 
 answers() {
-    exec 3<>"/dev/tcp/127.0.0.1/$port"
-    exec 3>&-
+    (exec 3<>"/dev/tcp/127.0.0.1/$port")
 }
 
 start_registry() {
@@ -246,8 +245,7 @@ daemon_ticks() {
 }
 
 durable() {
-    "$@"
-    sync -f "$work"
+    "$@" && sync -f "$work"
 }
 
 # measure FILE COMMAND...: appends microseconds, and milliseconds of processors.
