@@ -112,7 +112,7 @@ cp -a ctx home/repository
 as_user 666 bash -euc 'cd "$HOME/repository"
     git init -q . && git add -A
     git -c user.name=x -c user.email=x@example.org commit -qm all
-    git daemon --reuseaddr --listen=127.0.0.1 --port="$1" --export-all \
+    "$(git --exec-path)/git-daemon" --reuseaddr --listen=127.0.0.1 --port="$1" --export-all \
         --base-path="$HOME" --log-destination=none &
     for ((i = 0; i < 50; i++)); do
         git ls-remote -q "git://127.0.0.1:$1/repository" >/dev/null 2>&1 && break

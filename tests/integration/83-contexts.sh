@@ -102,7 +102,7 @@ ln -s ../../../../etc repositories/project.git/out
 commit side >out
 git -C repositories/project.git checkout -q main
 port=$((20000 + RANDOM % 20000))
-spawn git daemon --reuseaddr --listen=127.0.0.1 --port="$port" --export-all \
+spawn "$(git --exec-path)/git-daemon" --reuseaddr --listen=127.0.0.1 --port="$port" --export-all \
     --base-path="$work/repositories" --log-destination=none
 url=git://127.0.0.1:$port/project.git
 eventually git ls-remote -q "$url" >refs

@@ -21,7 +21,7 @@ echo two >repositories/lib.git/src/file
 git -C repositories/lib.git commit -qam second
 second=$(git -C repositories/lib.git rev-parse HEAD)
 port=$((20000 + RANDOM % 20000))
-spawn git daemon --reuseaddr --listen=127.0.0.1 --port="$port" --export-all \
+spawn "$(git --exec-path)/git-daemon" --reuseaddr --listen=127.0.0.1 --port="$port" --export-all \
     --base-path="$work/repositories" --log-destination=none
 url=git://127.0.0.1:$port/lib.git
 eventually git ls-remote -q "$url" >refs

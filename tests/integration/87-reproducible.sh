@@ -118,7 +118,7 @@ git -C dated add -A
 GIT_COMMITTER_DATE=@1550000000 git -C dated -c user.name=a -c user.email=b@c commit -qm one
 git clone -q --bare dated dated.git
 port=$((20000 + RANDOM % 20000))
-spawn git daemon --reuseaddr --listen=127.0.0.1 --port="$port" --export-all \
+spawn "$(git --exec-path)/git-daemon" --reuseaddr --listen=127.0.0.1 --port="$port" --export-all \
     --base-path="$work" --log-destination=none
 eventually git ls-remote -q "git://127.0.0.1:$port/dated.git"
 same "1550000000 1550000000" "$(says "git://127.0.0.1:$port/dated.git" | xargs)"
