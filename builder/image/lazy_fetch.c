@@ -235,18 +235,27 @@ static int get_somewhere(struct lazy_fetcher *fetcher, struct lazy_request *requ
 	return r;
 }
 
+/* Takes file's parts. */
+static int take_file(struct lazy_request *request, struct store_remote *file, struct msb_error *err)
+{
+	request->files = malloc(sizeof(*request->files));
+	if (!request->files)
+		return msb_error_memory(err);
+	request->files[0] = *file;
+	request->count = 1;
+	file->parts = NULL;
+	return 0;
+}
+
 static int fetch_one(struct lazy_fetcher *fetcher, struct store_remote *file, struct flight *flight,
 		     struct msb_error *err)
 {
 	AUTO(lazy_request_done) struct lazy_request request = {.fd = -1};
 	int r;
 
-	request.files = malloc(sizeof(*request.files));
-	if (!request.files)
-		return msb_error_memory(err);
-	request.files[0] = *file;
-	request.count = 1;
-	file->parts = NULL; /* taken */
+	r = take_file(&request, file, err);
+	if (r < 0)
+		return r;
 	r = take_writer(fetcher, &request.writer, err);
 	if (r < 0)
 		return r;
@@ -405,12 +414,9 @@ static int fetch_piece(struct lazy_fetcher *fetcher, struct store_remote *file, 
 	uint64_t begin;
 	int r;
 
-	request.files = malloc(sizeof(*request.files));
-	if (!request.files)
-		return msb_error_memory(err);
-	request.files[0] = *file;
-	request.count = 1;
-	file->parts = NULL; /* taken */
+	r = take_file(&request, file, err);
+	if (r < 0)
+		return r;
 	request.first = store_remote_piece(&request.files[0], offset, &begin);
 	request.last = request.first + 1;
 	flight.first = request.first;
