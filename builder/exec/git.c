@@ -237,14 +237,30 @@ static int check_out_submodules(const struct git *git, struct msb_error *err)
 	return run(git, words, NULL, err);
 }
 
+/* Without what an index remembers of the files on this disk, a commit is the same each time; git
+ * looks at the files anew when it is asked about them. */
+static int forget_files(const struct git *git, struct msb_error *err)
+{
+	static const char *const own[] = {"read-tree", "HEAD", NULL};
+	static const char *const submodules[] = {"submodule", "--quiet",     "foreach",
+						 "--quiet",   "--recursive", "git read-tree HEAD",
+						 NULL};
+	int r = run(git, own, NULL, err);
+
+	return r < 0 || git->reference->no_submodules ? r : run(git, submodules, NULL, err);
+}
+
 /* The repository's own bookkeeping: kept with its origin named, or gone. */
 static int settle_git_dir(const struct git *git, bool keep, struct msb_error *err)
 {
 	const char *const words[] = {"remote", "add", "origin", git->reference->url, NULL};
 	autoclose int fd = -1;
+	int r;
 
-	if (keep)
-		return run(git, words, NULL, err);
+	if (keep) {
+		r = run(git, words, NULL, err);
+		return r < 0 ? r : forget_files(git, err);
+	}
 	fd = open(git->directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (fd < 0)
 		return msb_error_set(err, errno, "open '%s'", git->directory);

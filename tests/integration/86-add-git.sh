@@ -60,6 +60,10 @@ it "keeps .git when asked to, with its origin"
 added --keep-git-dir=true "$url#v1"
 same "$url" "$(git -C tree/lib config remote.origin.url)"
 same "$first" "$(git -C tree/lib -c safe.directory='*' rev-parse HEAD)"
+same "" "$(git -C tree/lib -c safe.directory='*' status --porcelain)"
+sleep 1.1 # so that the files of another checkout have other times
+added --keep-git-dir=true "$url#v1"
+contains log CACHED
 added "$url?tag=v1&keep-git-dir=true"
 present tree/lib/.git/HEAD
 
